@@ -1,0 +1,72 @@
+"""The story in four verbs: start a session, select an account, calculate its allocation, or calculate any portfolio's.
+
+These are the article's names. The typed calls beneath them raise `AllocationError`; `calculate_allocation`, which a user
+interface consumes, answers with a dictionary instead.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from allocation.accounts import Accounts
+from allocation.errors import AllocationError, TargetError
+from allocation.market import Market
+from allocation.model import Account
+from allocation.money import Number, to_decimal
+from allocation.plan import TradePlan, plan_trades
+from allocation.ports import Store, User
+from allocation.rules import Rules
+from allocation.targets import TargetAllocation
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in user's work: who they are, what they may see, where prices come from."""
+
+    user: User
+    accounts: Accounts
+    store: Store
+    market: Market
+
+
+def start_session(user: User, store: Store, market: Market) -> Session:
+    """A session for a user whose identity has been proved (see `utils.oauth`)."""
+    return Session(user, Accounts(store, user), store, market)
+
+
+def select_account(session: Session, account_id: str) -> Account:
+    """Select one of the user's accounts; refuses any other as if it did not exist."""
+    return session.accounts.set_account(account_id)
+
+
+def plan_for(
+    session: Session,
+    target: TargetAllocation | None = None,
+    *,
+    cash_flow: Decimal = Decimal(0),
+    rules: Rules | None = None,
+) -> TradePlan:
+    """The plan for the selected account at the best prices known now; no network."""
+    portfolio = session.accounts.get_portfolio()
+    wanted = target or session.accounts.get_target_allocation()
+    if wanted is None:
+        raise TargetError(f"{portfolio.account.name} has no target yet. Set one on the Rebalance page.", ("target",))
+    symbols = dict.fromkeys((*portfolio.symbols, *wanted.weights))
+    quotes = session.market.known(symbols, portfolio, session.store.manual_prices(session.user.id))
+    return plan_trades(portfolio, wanted, {s: q.price for s, q in quotes.items()}, rules, cash_flow)
+
+
+def calculate_allocation(
+    session: Session,
+    target_allocation: Mapping[str, Number] | None = None,
+    cash_flow: Number = 0,
+    rules: Rules | None = None,
+) -> dict[str, Any]:
+    """`plan_for` as a dictionary: {"status": "success", "plan": …} or {"status": "error", "code", "message", "culprits"}."""
+    try:
+        target = None if target_allocation is None else TargetAllocation.of(target_allocation)
+        plan = plan_for(session, target, cash_flow=to_decimal(cash_flow, "cash_flow"), rules=rules)
+    except AllocationError as error:
+        return {"status": "error", "code": error.code, "message": str(error), "culprits": list(error.culprits)}
+    return {"status": "success", "plan": plan.as_dict()}

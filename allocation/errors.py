@@ -1,0 +1,182 @@
+"""Every refusal: what is wrong, where, and what to do next.
+
+`code` is stable and meant for programs; the message is meant for people. `culprits` names everything that is wrong,
+not just the first thing met. Pages and the command line catch `AllocationError` and show `str(error)`.
+"""
+
+from collections.abc import Iterable
+
+
+class AllocationError(Exception):
+    """A request that cannot be answered with a number we would stand behind."""
+
+    code = "refused"
+
+    def __init__(self, message: str, culprits: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.culprits = tuple(culprits)
+
+
+def listed(names: Iterable[str], limit: int = 12) -> str:
+    """Names as a person would write them: "A, B and C"; a very long list is cut with its count."""
+    every = list(names)
+    shown = every[:limit]
+    if len(every) > limit:
+        return f"{', '.join(shown)} and {len(every) - limit} more"
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+class NumberError(AllocationError):
+    """Text that should be a number is not one, or is not finite, or is out of all reason."""
+
+    code = "number_invalid"
+
+    def __init__(self, what: str, found: object, expected: str = "a number such as 1250.00") -> None:
+        super().__init__(f"{what} is {str(found)[:40]!r}; expected {expected}.", (what,))
+
+
+class SymbolError(AllocationError):
+    """A symbol that is empty, too long, or holds characters no exchange uses."""
+
+    code = "symbol_invalid"
+
+    def __init__(self, found: object) -> None:
+        shown = ascii(str(found)[:40])
+        super().__init__(
+            f"{shown} is not a usable symbol. Use up to 64 plain letters, digits, spaces and . - _ / ^ = & : characters, "
+            "starting with a letter, a digit, ^ or $.",
+            (shown.strip("'"),),
+        )
+
+
+class DuplicateSymbolError(AllocationError):
+    """The same symbol stands twice where it may stand once."""
+
+    code = "symbol_duplicate"
+
+    def __init__(self, where: str, symbols: Iterable[str]) -> None:
+        names = tuple(symbols)
+        super().__init__(f"{where} names {listed(names)} more than once. Keep one line for each symbol.", names)
+
+
+class HoldingError(AllocationError):
+    """A quantity that no holding can have."""
+
+    code = "holding_invalid"
+
+
+class CurrencyError(AllocationError):
+    """Money of one currency where another is expected."""
+
+    code = "currency_mismatch"
+
+
+class TargetError(AllocationError):
+    """Target weights that do not describe a portfolio."""
+
+    code = "target_invalid"
+
+
+class TargetSumError(AllocationError):
+    """Target weights that come to more than the whole."""
+
+    code = "target_sum"
+
+
+class RulesError(AllocationError):
+    """A rule outside its range, or one that contradicts another."""
+
+    code = "rules_invalid"
+
+
+class MissingPriceError(AllocationError):
+    """Lines that cannot be planned because nobody knows their price."""
+
+    code = "price_missing"
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        names = tuple(symbols)
+        super().__init__(
+            f"No price for {listed(names)}. Refresh quotes, enter a price by hand, or remove "
+            f"{'the symbol' if len(names) == 1 else 'the symbols'} from the account and the target.",
+            names,
+        )
+
+
+class BadPriceError(AllocationError):
+    """A price that is zero, negative, not finite or absurd."""
+
+    code = "price_invalid"
+
+
+class EmptyPortfolioError(AllocationError):
+    """There is nothing to divide."""
+
+    code = "portfolio_empty"
+
+
+class InfeasibleError(AllocationError):
+    """The rules, taken together, leave no plan at all."""
+
+    code = "infeasible"
+
+
+class NotSupportedError(AllocationError):
+    """A part of the interface that this version reads but does not calculate yet."""
+
+    code = "not_supported"
+
+
+class AccountNotFoundError(AllocationError):
+    """No such account, or not this user's: the two answer alike on purpose."""
+
+    code = "account_not_found"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            f"There is no account {account_id[:40]!a} that you may see. Choose one on the Accounts page.",
+            ("account",),
+        )
+
+
+class NoAccountSelectedError(AllocationError):
+    """A question about an account before one was chosen."""
+
+    code = "no_account"
+
+    def __init__(self) -> None:
+        super().__init__("No account is selected. Choose one on the Accounts page first.")
+
+
+class UserNameTakenError(AllocationError):
+    """A second local account under a name that exists."""
+
+    code = "user_name_taken"
+
+    def __init__(self, user_name: str) -> None:
+        super().__init__(f"The user name {user_name[:40]!a} is taken. Choose another.", ("user_name",))
+
+
+class SignInRefusedError(AllocationError):
+    """A sign-in that did not prove who it is. The page says no more than the message; `reason` is for the log."""
+
+    code = "signin_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Sign-in did not complete. Try again.")
+        self.reason = reason
+
+
+class ImportFileError(AllocationError):
+    """A file that cannot be read as an account, in whole."""
+
+    code = "import_refused"
+
+
+class SettingsError(AllocationError):
+    """Configuration that cannot work; said at start-up."""
+
+    code = "settings_invalid"

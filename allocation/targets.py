@@ -1,0 +1,74 @@
+"""What the user wants to own: a weight for each security, the rest in cash."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+
+from allocation.errors import TargetError, TargetSumError, listed
+from allocation.model import parse_symbol, refuse_duplicates
+from allocation.money import Number, plain, to_decimal
+
+# Weights within this distance of 1 are taken as summing to exactly 1 (rounded percentages of a whole).
+SUM_TOLERANCE = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAllocation:
+    """Weights as fractions of the whole portfolio; what is missing to one is the cash target.
+
+    Attributes:
+        weights: by symbol, each from 0 to 1, together at most 1.
+        locked: lines whose holding is to stay as it is; callers pass them on in `Rules.lock`.
+    """
+
+    weights: Mapping[str, Decimal]
+    locked: frozenset[str] = field(default=frozenset())
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Number], locked: frozenset[str] = frozenset()) -> "TargetAllocation":
+        """Read weights in any accepted number form.
+
+        Raises:
+            TargetError: a weight below 0 or above 1 (60 typed for 0.60).
+            TargetSumError: together more than the whole; the message names the excess.
+        """
+        refuse_duplicates("The target", weights)
+        return cls({parse_symbol(s): to_decimal(w, f"The target weight of {s}") for s, w in weights.items()}, locked)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
+        negative = [s for s, w in self.weights.items() if w < 0]
+        if negative:
+            raise TargetError(f"The target weight of {listed(negative)} is negative. Use 0 to own none.", negative)
+        percents = [s for s, w in self.weights.items() if w > 1]
+        if percents:
+            raise TargetError(
+                f"The target weight of {listed(percents)} is above 1. Weights are fractions of the whole: write 0.60 for 60 %.",
+                percents,
+            )
+        excess = self.total - 1
+        if excess > SUM_TOLERANCE:
+            raise TargetSumError(
+                f"The target weights come to {plain(self.total * 100)} %, {plain(excess * 100)} points more than the whole. "
+                "Lower one or more of them.",
+                tuple(self.weights),
+            )
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the weights as given."""
+        return sum(self.weights.values(), Decimal(0))
+
+    @property
+    def exact_weights(self) -> dict[str, Fraction]:
+        """The weights as exact fractions; a sum within the tolerance of one is scaled to exactly one."""
+        total = Fraction(self.total)
+        whole = total if abs(self.total - 1) <= SUM_TOLERANCE else Fraction(1)
+        return {s: Fraction(w) / whole for s, w in self.weights.items()}
+
+    @property
+    def cash_weight(self) -> Fraction:
+        """The weight meant to stay in cash."""
+        return 1 - sum(self.exact_weights.values(), Fraction(0))
