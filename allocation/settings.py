@@ -1,0 +1,102 @@
+"""Settings from the environment (EVENKEEL_…) and the secrets file, checked once and frozen."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_dir
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from allocation.errors import SettingsError
+from allocation.sign_in.providers import Provider, is_safe_url
+
+ENVIRONMENT_PREFIX = "EVENKEEL_"
+
+
+def _default_data_dir() -> Path:
+    return Path(user_data_dir("evenkeel", appauthor=False))
+
+
+def _default_database_url(values: dict[str, Any]) -> SecretStr:
+    data_dir: Path = values.get("data_dir", _default_data_dir())
+    return SecretStr(f"sqlite:///{(data_dir / 'evenkeel.sqlite').as_posix()}")
+
+
+class Settings(BaseSettings):
+    """Everything an installation may choose; each has a default that works on one machine without a network."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", validate_default=True
+    )
+
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    database_url: SecretStr = Field(default_factory=_default_database_url)
+    prices: Literal["yahoo", "off"] = "yahoo"
+    price_deadline_seconds: float = Field(default=5, gt=0, le=60)
+    idle_minutes: float = Field(default=30, gt=0, le=24 * 60)
+    absolute_hours: float = Field(default=12, gt=0, le=7 * 24)
+    base_url: str | None = None
+    providers: tuple[Provider, ...] = ()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _whole_path(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, url: str | None) -> str | None:
+        if url is not None and not is_safe_url(url):
+            msg = "must be an https address such as https://evenkeel.example.com (http only for this machine)"
+            raise ValueError(msg)
+        return url and url.rstrip("/")
+
+    @property
+    def idle_limit(self) -> timedelta:
+        """How long a session lives without its user doing anything."""
+        return timedelta(minutes=self.idle_minutes)
+
+    @property
+    def absolute_limit(self) -> timedelta:
+        """How long a session lives at most."""
+        return timedelta(hours=self.absolute_hours)
+
+
+def load_settings(secrets: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from the environment and a secrets file already read; `[oidc.<name>]` tables become providers.
+
+    Raises:
+        SettingsError: naming every setting that cannot work; never its value.
+    """
+    try:
+        return Settings(providers=_providers(secrets or {}))
+    except ValidationError as error:
+        raise _refusal(error, lambda name: f"{ENVIRONMENT_PREFIX}{name.upper()}") from None
+
+
+def _providers(secrets: Mapping[str, Any]) -> tuple[Provider, ...]:
+    tables = secrets.get("oidc", {})
+    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
+        message = "In secrets.toml, write each provider as a table of its own: [oidc.google], [oidc.okta] …"
+        raise SettingsError(message, ("oidc",))
+    return tuple(_provider(name, table) for name, table in tables.items())
+
+
+def _provider(name: str, table: Mapping[str, Any]) -> Provider:
+    try:
+        return Provider.model_validate({**table, "name": name})
+    except ValidationError as error:
+        raise _refusal(error, lambda field: f"[oidc.{name}] {field}") from None
+
+
+def _refusal(error: ValidationError, spelled: Callable[[str], str]) -> SettingsError:
+    """Every fault as "name: what it must be"; pydantic's own text would show the value, which may be a secret."""
+    faults = {spelled(".".join(map(str, fault["loc"]))): _said(fault["msg"]) for fault in error.errors()}
+    sentence = "; ".join(f"{name}: {text}" for name, text in faults.items())
+    return SettingsError(f"The settings cannot work. {sentence}. Correct them and start again.", faults)
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")

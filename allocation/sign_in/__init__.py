@@ -1,0 +1,1 @@
+"""Who is it? OpenID Connect with proof, local accounts, and the sessions that follow."""
