@@ -1,0 +1,63 @@
+"""A running app and a Chromium for the browser stories. Without a Chromium they are skipped, but never in CI."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.e2e.running import RunningApp, running_app
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+STEP_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where this machine keeps its Chromium."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        tell = pytest.fail if os.environ.get("CI") else pytest.skip
+        tell(f"No browser found; looked for {', '.join(NAMES)}. Install Chromium to run the browser stories.")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser for the whole run; every test opens a context of its own."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    expect.set_options(timeout=STEP_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*QUIET, *(["--no-sandbox"] if root else [])]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """The app with nothing configured: no provider, no local account yet, prices off."""
+    with running_app(tmp_path_factory.mktemp("app")) as app:
+        yield app
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser profile with one empty tab, 1440 pixels wide."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(STEP_MS)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def demo_page(page: Page, server: RunningApp) -> Page:
+    """A tab in which the demo was opened."""
+    page.goto(server.url)
+    page.get_by_role("button", name="Explore the demo").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    return page
