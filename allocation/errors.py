@@ -170,6 +170,41 @@ class SignInRefusedError(AllocationError):
         self.reason = reason
 
 
+class ProviderUnreachableError(AllocationError):
+    """An identity provider that does not answer; the other ways to sign in go on working."""
+
+    code = "signin_unreachable"
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"{provider} does not answer. Try again in a minute, or sign in another way.", (provider,))
+        self.reason = reason
+
+
+class CredentialsError(AllocationError):
+    """A user name and password that do not belong together; which of the two is wrong is never said."""
+
+    code = "credentials_wrong"
+
+    def __init__(self) -> None:
+        super().__init__("User name and password do not match. Check both and try again.", ("user_name", "password"))
+
+
+class TooManyAttemptsError(AllocationError):
+    """Too many wrong passwords for one user name in a short time."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, wait_seconds: int) -> None:
+        wait = f"{wait_seconds} seconds" if wait_seconds < 90 else f"{-(-wait_seconds // 60)} minutes"
+        super().__init__(f"Too many wrong passwords for this user name. Try again in {wait}.", ("user_name",))
+
+
+class NewAccountError(AllocationError):
+    """A user name or password that a new local account may not have."""
+
+    code = "new_account_refused"
+
+
 class ImportFileError(AllocationError):
     """A file that cannot be read as an account, in whole."""
 
