@@ -1,0 +1,128 @@
+"""A portfolio's weights as Plotly figures: pure values in, a figure out; colour never speaks alone."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+import plotly.graph_objects as go
+
+from allocation.desk import WeightRow
+
+# Middle tones with at least 3:1 against both a white and a near-black page, told apart by every kind of colour vision.
+CURRENT_COLOR = "#7d8794"
+TARGET_COLOR = "#c2690a"
+AFTER_COLOR = "#0b8a82"
+MOST_ROWS = 30
+_ROW_HEIGHT = 27
+_FRAME_HEIGHT = 76
+
+TEMPLATE = go.layout.Template(
+    layout={
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 4, "r": 12, "t": 40, "b": 28},
+        "hovermode": "y unified",
+        "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
+        "xaxis": {"ticksuffix": " %", "rangemode": "tozero", "fixedrange": True, "zeroline": False},
+        "yaxis": {
+            "autorange": "reversed",
+            "automargin": True,
+            "fixedrange": True,
+            "showgrid": False,
+            "type": "category",
+        },
+    }
+)
+
+
+def weights_figure(rows: Sequence[WeightRow]) -> go.Figure:
+    """Current, target and after weight of every row, top to bottom in the order given; at most `MOST_ROWS` rows.
+
+    Three shapes on one line: a ring where the row stands, an upright bar where it should be, a dot where the plan
+    brings it, and a thread from ring to dot.
+    """
+    shown = fold_rows(rows)
+    labels = [row.label for row in shown]
+    figure = go.Figure(layout={"template": TEMPLATE, "height": _FRAME_HEIGHT + _ROW_HEIGHT * len(shown)})
+    figure.add_trace(_threads(shown))
+    figure.add_trace(_marks("Current", labels, [r.current for r in shown], CURRENT_COLOR, "circle-open", 11, 2))
+    figure.add_trace(_marks("Target", labels, [r.target for r in shown], TARGET_COLOR, "line-ns-open", 17, 3))
+    figure.add_trace(_marks("After", labels, [r.after for r in shown], AFTER_COLOR, "circle", 9, 0))
+    return figure
+
+
+def holdings_figure(rows: Sequence[WeightRow]) -> go.Figure:
+    """The current weight of every row as a bar with its number; at most `MOST_ROWS` rows."""
+    shown = fold_rows(rows)
+    weights = [_percent(row.current) for row in shown]
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 40 + _ROW_HEIGHT * len(shown), "showlegend": False})
+    figure.add_trace(
+        go.Bar(
+            name="Weight",
+            x=weights,
+            y=[row.label for row in shown],
+            orientation="h",
+            text=["" if w is None else f"{w:.2f} %" for w in weights],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": AFTER_COLOR},
+            hovertemplate="%{y} %{x:.2f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(margin={"t": 4, "r": 64}, xaxis={"visible": False}, bargap=0.35, hovermode="closest")
+    return figure
+
+
+def fold_rows(rows: Sequence[WeightRow], most: int = MOST_ROWS) -> list[WeightRow]:
+    """The rows themselves, or the largest ones in their order with the rest summed up as "Other (n lines)".
+
+    The last row, cash, always stays and stays last.
+    """
+    if len(rows) <= most:
+        return list(rows)
+    *lines, cash = rows
+    largest = sorted(range(len(lines)), key=lambda i: (-_largest_weight(lines[i]), i))[: most - 2]
+    kept = [lines[i] for i in sorted(largest)]
+    folded = [lines[i] for i in sorted(set(range(len(lines))) - set(largest))]
+    other = WeightRow(
+        f"Other ({len(folded)} lines)",
+        "",
+        *(_sum_known(map(attrgetter(kind), folded)) for kind in ("current", "target", "after")),
+    )
+    return [*kept, other, cash]
+
+
+def _largest_weight(row: WeightRow) -> Decimal:
+    return max((w for w in (row.current, row.target, row.after) if w is not None), default=Decimal(0))
+
+
+def _sum_known(weights: Iterable[Decimal | None]) -> Decimal | None:
+    known = [w for w in weights if w is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _threads(rows: Sequence[WeightRow]) -> go.Scatter:
+    """One line from current to after per row; gaps between rows keep it a single, cheap trace."""
+    x: list[float | None] = []
+    y: list[str | None] = []
+    for row in rows:
+        if row.current is not None and row.after is not None:
+            x += [_percent(row.current), _percent(row.after), None]
+            y += [row.label, row.label, None]
+    line = {"color": CURRENT_COLOR, "width": 2}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, opacity=0.55, showlegend=False, hoverinfo="skip", name="Move")
+
+
+def _marks(
+    name: str, labels: list[str], weights: list[Decimal | None], color: str, symbol: str, size: int, width: int
+) -> go.Scatter:
+    marker: dict[str, Any] = {"color": color, "symbol": symbol, "size": size, "line": {"color": color, "width": width}}
+    percents = [_percent(w) for w in weights]
+    return go.Scatter(
+        name=name, x=percents, y=labels, mode="markers", marker=marker, hovertemplate="%{x:.2f} %", cliponaxis=False
+    )
+
+
+def _percent(weight: Decimal | None) -> float | None:
+    return None if weight is None else float(weight * 100)

@@ -1,0 +1,59 @@
+"""What an account is worth at given prices, line by line. A line without a price is named, never guessed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from allocation.model import Portfolio, Position, Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """Money by symbol, and cash. `unpriced` positions are in none of the sums.
+
+    Attributes:
+        foreign: the unpriced among them that have a price, but in another currency than the account's.
+    """
+
+    values: Mapping[str, Decimal]
+    cash: Decimal
+    unpriced: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The value of the priced positions and cash."""
+        return sum(self.values.values(), self.cash)
+
+    def weight(self, symbol: str) -> Decimal | None:
+        """The line's fraction of the whole; None unless every line has a price and the whole is above zero."""
+        value = self.values.get(symbol)
+        return None if value is None else self._share(value)
+
+    @property
+    def cash_weight(self) -> Decimal | None:
+        """The cash's fraction of the whole, under the same condition."""
+        return self._share(self.cash)
+
+    def _share(self, value: Decimal) -> Decimal | None:
+        return None if self.unpriced or self.total <= 0 else value / self.total
+
+
+def value_portfolio(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> Valuation:
+    """The account at these quotes. A quote in another currency is no price for it."""
+    usable = same_currency(quotes, portfolio.account.currency)
+    values = {p.symbol: p.quantity * usable[p.symbol].price for p in portfolio.positions if p.symbol in usable}
+    unpriced = tuple(s for s in portfolio.symbols if s not in usable)
+    return Valuation(values, portfolio.cash, unpriced, tuple(s for s in unpriced if s in quotes))
+
+
+def same_currency(quotes: Mapping[str, Quote], currency: str) -> dict[str, Quote]:
+    """The quotes that are struck in this currency."""
+    return {s: quote for s, quote in quotes.items() if quote.currency == currency}
+
+
+def cost_of(position: Position) -> Decimal | None:
+    """What the position was bought for; None where the lots are not known."""
+    if not position.lots:
+        return None
+    return sum((lot.quantity * lot.unit_cost for lot in position.lots), Decimal(0))

@@ -1,0 +1,77 @@
+"""The figures carry the facts of the tables they stand beside."""
+
+from decimal import Decimal
+
+from allocation.desk import WeightRow
+from allocation.figures import MOST_ROWS, fold_rows, holdings_figure, weights_figure
+
+D = Decimal
+
+
+def row(label: str, current: str | None, target: str | None = None, after: str | None = None) -> WeightRow:
+    return WeightRow(label, "", *(None if w is None else D(w) for w in (current, target, after)))
+
+
+def many(count: int) -> list[WeightRow]:
+    lines = [row(f"S{i}", f"0.00{i % 9 + 1}", "0.001", "0.002") for i in range(count)]
+    return [*lines, row("Cash", "0.1", "0.1", "0.1")]
+
+
+def test_each_weight_is_drawn_at_its_percentage_in_the_order_of_the_table() -> None:
+    figure = weights_figure([row("VTI", "0.8", "0.6", "0.61"), row("Cash", "0.2", "0.4", "0.39")])
+
+    marks = {trace.name: (list(trace.y), list(trace.x)) for trace in figure.data if trace.mode == "markers"}
+
+    assert marks == {
+        "Current": (["VTI", "Cash"], [80, 20]),
+        "Target": (["VTI", "Cash"], [60, 40]),
+        "After": (["VTI", "Cash"], [61, 39]),
+    }
+    assert figure.layout.template.layout.yaxis.autorange == "reversed"
+
+
+def test_the_three_weights_differ_in_shape_not_only_in_colour() -> None:
+    figure = weights_figure([row("VTI", "0.8", "0.6", "0.61")])
+
+    marks = [trace for trace in figure.data if trace.mode == "markers"]
+
+    assert len({trace.marker.symbol for trace in marks}) == 3
+    assert len({trace.marker.color for trace in marks}) == 3
+
+
+def test_an_unknown_weight_is_a_gap_and_never_a_zero() -> None:
+    figure = weights_figure([row("VTI", None, "0.6", None), row("Cash", "0.2", "0.4", "0.39")])
+
+    marks = {trace.name: list(trace.x) for trace in figure.data if trace.mode == "markers"}
+    thread = next(trace for trace in figure.data if trace.mode == "lines")
+
+    assert marks["Current"] == [None, 20]
+    assert list(thread.y) == ["Cash", "Cash", None]
+
+
+def test_many_lines_are_folded_into_the_largest_and_one_other_row() -> None:
+    rows = many(200)
+
+    shown = fold_rows(rows)
+
+    assert len(shown) == MOST_ROWS
+    assert shown[-1].label == "Cash"
+    assert shown[-2].label == "Other (172 lines)"
+    kept = [r.label for r in shown[:-2]]
+    assert kept == [r.label for r in rows if r.label in kept]
+    assert sum(r.current or 0 for r in shown) == sum(r.current or 0 for r in rows)
+
+
+def test_a_table_that_fits_is_not_folded() -> None:
+    rows = many(MOST_ROWS - 1)
+
+    assert fold_rows(rows) == rows
+
+
+def test_the_holdings_bars_carry_their_numbers() -> None:
+    figure = holdings_figure([row("VTI", "0.805"), row("Cash", "0.195")])
+
+    (bars,) = figure.data
+
+    assert list(bars.y) == ["VTI", "Cash"]
+    assert list(bars.text) == ["80.50 %", "19.50 %"]
