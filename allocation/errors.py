@@ -97,10 +97,10 @@ class MissingPriceError(AllocationError):
 
     code = "price_missing"
 
-    def __init__(self, symbols: Iterable[str]) -> None:
+    def __init__(self, symbols: Iterable[str], reasons: Iterable[str] = ()) -> None:
         names = tuple(symbols)
         super().__init__(
-            f"No price for {listed(names)}. Refresh quotes, enter a price by hand, or remove "
+            f"No price for {listed(names)}. {''.join(f'{reason} ' for reason in reasons)}Refresh quotes, enter a price by hand, or remove "
             f"{'the symbol' if len(names) == 1 else 'the symbols'} from the account and the target.",
             names,
         )
@@ -122,6 +122,31 @@ class InfeasibleError(AllocationError):
     """The rules, taken together, leave no plan at all."""
 
     code = "infeasible"
+
+
+class WithdrawalError(AllocationError):
+    """More money is to leave the account than it holds."""
+
+    code = "withdrawal_too_large"
+
+
+class PlanNotVerifiedError(AllocationError):
+    """A plan that the independent check refused; it is withheld and the faults are in the log."""
+
+    code = "plan_not_verified"
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        super().__init__(
+            "The plan did not pass its independent check and is withheld. Please report this with the request; "
+            "no trade list was produced.",
+            faults,
+        )
+
+
+class RequestError(AllocationError):
+    """A request that does not have the shape of one."""
+
+    code = "request_invalid"
 
 
 class NotSupportedError(AllocationError):
@@ -215,3 +240,27 @@ class SettingsError(AllocationError):
     """Configuration that cannot work; said at start-up."""
 
     code = "settings_invalid"
+
+
+class StoreUnavailableError(AllocationError):
+    """The database stopped answering, or has no room, after it was opened well."""
+
+    code = "store_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"What you keep in Evenkeel cannot be read or saved just now ({reason}). Nothing was saved by halves. "
+            "Make room on the disk or see that the database is running, then try again."
+        )
+
+
+class DuplicateAccountError(AllocationError):
+    """The same account twice in what is to be saved together."""
+
+    code = "account_duplicate"
+
+    def __init__(self, account_ids: Iterable[str]) -> None:
+        names = tuple(account_ids)
+        super().__init__(
+            f"The account {listed(names)} stands more than once in what is to be saved. Keep one of each.", names
+        )

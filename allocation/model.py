@@ -98,7 +98,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as its owner knows it. `id` is unique for its owner; `number` is shown only by its last digits."""
+    """An account as its owner knows it. `id` is unique for its owner; `number` is shown only by its last digits.
+
+    `note` is a sentence to be shown beside the name; the demo accounts tell their story in it.
+    """
 
     id: str
     name: str
@@ -106,6 +109,7 @@ class Account:
     number: str = ""
     currency: str = "USD"
     tax_treatment: TaxTreatment = TaxTreatment.TAXABLE
+    note: str = ""
 
     def __post_init__(self) -> None:
         check_currency(self.currency)

@@ -1,0 +1,80 @@
+"""The store and the quote cache in memory: for the demo, which keeps nothing, and for tests."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from allocation.adapters.stores import each_account_once
+from allocation.errors import AccountNotFoundError
+from allocation.model import Account, Portfolio, PriceSource, Quote
+from allocation.targets import TargetAllocation
+
+
+class MemoryStore:
+    """A `Store` that is gone with the process."""
+
+    def __init__(self) -> None:
+        self._portfolios: defaultdict[str, dict[str, Portfolio]] = defaultdict(dict)
+        self._targets: defaultdict[str, dict[str, TargetAllocation]] = defaultdict(dict)
+        self._manual_prices: defaultdict[str, dict[str, Quote]] = defaultdict(dict)
+
+    def accounts(self, user_id: str) -> tuple[Account, ...]:
+        """The user's accounts, by name."""
+        owned = (p.account for p in self._portfolios[user_id].values())
+        return tuple(sorted(owned, key=lambda a: (a.name.casefold(), a.id)))
+
+    def portfolio(self, user_id: str, account_id: str) -> Portfolio:
+        """What the account holds."""
+        if account_id not in self._portfolios[user_id]:
+            raise AccountNotFoundError(account_id)
+        return self._portfolios[user_id][account_id]
+
+    def save_portfolios(self, user_id: str, portfolios: Iterable[Portfolio]) -> None:
+        """Save all of them or none."""
+        self._portfolios[user_id].update({p.account.id: p for p in each_account_once(portfolios)})
+
+    def remove_account(self, user_id: str, account_id: str) -> None:
+        """Forget the account with its holdings and target."""
+        self.portfolio(user_id, account_id)
+        del self._portfolios[user_id][account_id]
+        self._targets[user_id].pop(account_id, None)
+
+    def target(self, user_id: str, account_id: str) -> TargetAllocation | None:
+        """The saved target, or None before the first one was saved."""
+        self.portfolio(user_id, account_id)
+        return self._targets[user_id].get(account_id)
+
+    def save_target(self, user_id: str, account_id: str, target: TargetAllocation) -> None:
+        """Save the target of an account in place of the one before."""
+        self.portfolio(user_id, account_id)
+        self._targets[user_id][account_id] = target
+
+    def manual_prices(self, user_id: str) -> dict[str, Quote]:
+        """Prices the user entered by hand, by symbol."""
+        return dict(self._manual_prices[user_id])
+
+    def save_manual_price(self, user_id: str, quote: Quote) -> None:
+        """Keep a price entered by hand."""
+        self._manual_prices[user_id][quote.symbol] = replace(quote, source=PriceSource.MANUAL)
+
+    def remove_manual_price(self, user_id: str, symbol: str) -> None:
+        """Forget a price entered by hand; harmless when there is none."""
+        self._manual_prices[user_id].pop(symbol, None)
+
+
+class MemoryQuoteCache:
+    """A `QuoteCache` that is gone with the process."""
+
+    def __init__(self) -> None:
+        self._quotes: dict[str, Quote] = {}
+
+    def load(self, symbols: Iterable[str]) -> dict[str, Quote]:
+        """The cached quotes among these symbols, however old."""
+        return {symbol: self._quotes[symbol] for symbol in symbols if symbol in self._quotes}
+
+    def save(self, quotes: Iterable[Quote]) -> None:
+        """Keep these in place of older ones."""
+        for quote in quotes:
+            kept = self._quotes.get(quote.symbol)
+            if kept is None or kept.time <= quote.time:
+                self._quotes[quote.symbol] = quote

@@ -1,0 +1,137 @@
+"""Opening the database: SQLite in the user's data directory or PostgreSQL by its URL, with its tables up to date."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from allocation.adapters.sql.schema import bring_up_to_date
+from allocation.errors import SettingsError, StoreUnavailableError
+
+BUSY_SECONDS = 10
+CONNECT_SECONDS = 5
+_WRITES = "writes"
+
+
+class Database:
+    """An open database. Every question is one transaction: `reading` sees one moment, `writing` happens whole or not."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        postgres = engine.dialect.name == "postgresql"
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if postgres else engine
+        self._writer = engine.execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction in which several questions see the same moment."""
+        with _said_plainly(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is kept when the block ends and undone when it raises."""
+        with _said_plainly(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.engine.dispose()
+
+
+def open_database(url_text: str) -> Database:
+    """Open the database of this URL, create what is missing, and bring its tables up to date.
+
+    Raises:
+        SettingsError: the URL, the file or the server cannot be used; says why, without the password.
+    """
+    url = _checked(url_text)
+    database = Database(_sqlite(url) if url.get_backend_name() == "sqlite" else _postgres(url))
+    try:
+        with database._writer.begin() as connection:
+            bring_up_to_date(connection)
+    except DatabaseError as error:
+        database.close()
+        raise _cannot_be_used(url, str(error.orig)) from error
+    except SettingsError:
+        database.close()
+        raise
+    return database
+
+
+def _checked(url_text: str) -> URL:
+    try:
+        url = make_url(url_text)
+    except ArgumentError:
+        message = "The database URL cannot be read. Write it like sqlite:////home/me/evenkeel.sqlite or postgresql://user:password@host/name."
+        raise SettingsError(message, ("database_url",)) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        message = f"Evenkeel keeps its accounts in SQLite or PostgreSQL, not in {url.get_backend_name()}. Change the database URL."
+        raise SettingsError(message, ("database_url",))
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        message = "The database URL names no file, so nothing would be kept. Write it like sqlite:////home/me/evenkeel.sqlite."
+        raise SettingsError(message, ("database_url",))
+    return url
+
+
+def _cannot_be_used(url: URL, reason: str) -> SettingsError:
+    place = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    return SettingsError(
+        f"The database {place} cannot be opened and written: {' '.join(reason.split())}. Choose a place that can be "
+        "written and has room, or correct the database URL, then start again.",
+        ("database_url",),
+    )
+
+
+def _postgres(url: URL) -> Engine:
+    return create_engine(
+        url, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": CONNECT_SECONDS}
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    try:
+        _make_private(Path(str(url.database)))
+    except OSError as error:
+        raise _cannot_be_used(url, error.strerror or str(error)) from error
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """The file for its owner alone, before the first byte is in it; SQLite gives its side files the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # Transactions are ours (see `_begin_sqlite`): the driver's own would leave the tables outside of them.
+    connection.isolation_level = None
+    # FULL: a commit that was acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    for setting in ("foreign_keys = ON", "synchronous = FULL", "journal_mode = WAL"):
+        connection.execute(f"PRAGMA {setting}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once; one that read first and then wrote could be turned away half-way.
+    immediate = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """A database that is gone, full or locked becomes a sentence; a fault of ours stays what it is."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise
+    except DatabaseError as error:
+        raise StoreUnavailableError(" ".join(str(error.orig).split())) from error

@@ -1,0 +1,15 @@
+"""Alembic runs this file for every upgrade and downgrade, over the connection that `schema` hands it."""
+
+from alembic import context
+
+from allocation.adapters.sql.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    # The caller's transaction holds all steps together, on SQLite too: its tables can be undone like rows.
+    transactional_ddl=True,
+    # SQLite cannot alter a column; Alembic copies the table instead.
+    render_as_batch=True,
+)
+context.run_migrations()
