@@ -1,0 +1,114 @@
+"""Proof of who signed in: an ID token is believed only after every check of OpenID Connect Core 1.0, section 3.1.3.7."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+
+from allocation.errors import SignInRefusedError
+
+ALGORITHMS = ("RS256", "PS256", "ES256")  # ours to choose, never the token's: no "none", no shared secrets
+LEEWAY_SECONDS = 60
+OLDEST_SECONDS = 600
+LONGEST_TOKEN = 16_384
+LONGEST_SUBJECT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a provider vouches for. The person is (issuer, subject); name and address are for display only."""
+
+    issuer: str
+    subject: str
+    name: str
+    email: str
+
+
+class SigningKeys(Protocol):
+    """Where the issuer's keys come from."""
+
+    def keys(self, *, newer: bool = False) -> KeySet:
+        """The keys known, or asked for again."""
+        ...
+
+
+def verify_id_token(
+    token: object, *, issuer: str, client_id: str, nonce: str, source: SigningKeys, now: datetime
+) -> Identity:
+    """The identity in a token that this issuer signed, for us, for this attempt, just now.
+
+    Raises:
+        SignInRefusedError: any check failed; its reason names the check and never quotes the token.
+    """
+    claims = _signed_claims(token, source)
+    moment = int(now.timestamp())
+    _check_registered_claims(claims, issuer, client_id, moment)
+    _check_party(claims, client_id)
+    _check_nonce(claims, nonce)
+    if claims["iat"] < moment - OLDEST_SECONDS:
+        raise SignInRefusedError("id token: iat too old")
+    if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT or not claims["sub"].isascii():
+        raise SignInRefusedError("id token: sub")
+    return identity_of(claims)
+
+
+def identity_of(claims: Mapping[str, Any]) -> Identity:
+    """The identity in claims already proved. An address counts only when the provider verified it."""
+    email = _text(claims, "email") if claims.get("email_verified") is True else ""
+    name = _text(claims, "name") or _text(claims, "preferred_username") or email or "Signed in"
+    return Identity(claims["iss"], claims["sub"], name, email)
+
+
+def same_text(found: object, expected: str) -> bool:
+    """Whether these are the same, in a time that does not tell where they differ."""
+    return isinstance(found, str) and found.isascii() and hmac.compare_digest(found, expected)
+
+
+def _signed_claims(token: object, source: SigningKeys) -> dict[str, Any]:
+    if not isinstance(token, str) or len(token) > LONGEST_TOKEN or token.count(".") != 2:
+        raise SignInRefusedError("id token: not a signed token")
+    try:
+        try:
+            return jwt.decode(token, source.keys(), algorithms=ALGORITHMS).claims
+        except InvalidKeyIdError:  # the issuer may have changed its keys since we last looked
+            return jwt.decode(token, source.keys(newer=True), algorithms=ALGORITHMS).claims
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
+        raise SignInRefusedError(f"id token: {type(error).__name__}") from error
+
+
+def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str, now: int) -> None:
+    registry = jwt.JWTClaimsRegistry(
+        now=now,
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": client_id},
+        exp={"essential": True},
+        iat={"essential": True},
+        sub={"essential": True},
+        nonce={"essential": True},
+    )
+    try:
+        registry.validate(claims)
+    except JoseError as error:
+        raise SignInRefusedError(f"id token: {getattr(error, 'claim', type(error).__name__)}") from error
+
+
+def _check_party(claims: Mapping[str, Any], client_id: str) -> None:
+    several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    if (several or "azp" in claims) and claims.get("azp") != client_id:
+        raise SignInRefusedError("id token: azp")
+
+
+def _check_nonce(claims: Mapping[str, Any], nonce: str) -> None:
+    if not same_text(claims["nonce"], nonce):
+        raise SignInRefusedError("id token: nonce")
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    return "".join(c for c in value if c.isprintable())[:100].strip() if isinstance(value, str) else ""
