@@ -14,10 +14,10 @@ from allocation.errors import (
     TargetSumError,
     listed,
 )
-from allocation.model import Portfolio, Quote, parse_symbol
+from allocation.model import Portfolio, Position, Quote, parse_symbol
 from allocation.money import plain, to_decimal
-from allocation.plan import Snapshot, TradePlan
 from allocation.targets import SUM_TOLERANCE, TargetAllocation
+from allocation.trade_plan import Snapshot, TradePlan
 from allocation.valuation import Valuation, value_portfolio
 
 HUNDRED = Decimal(100)
@@ -32,12 +32,12 @@ class Draft:
     Attributes:
         percents: target by symbol in percent of the whole; a line without an entry has no target.
         locked: lines that are not to trade.
-        added: symbols put on the desk that are neither held nor in the saved target.
+        extra: lines that the desk shows besides the holdings, in their order, with or without a target.
     """
 
     percents: Mapping[str, Decimal]
     locked: frozenset[str] = frozenset()
-    added: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "percents", MappingProxyType(dict(self.percents)))
@@ -85,7 +85,12 @@ class WeightRow:
 
 def draft_of(target: TargetAllocation) -> Draft:
     """A draft that says exactly what the target says."""
-    return Draft({s: w.scaleb(2) for s, w in target.weights.items()}, target.locked)
+    return Draft({s: w.scaleb(2) for s, w in target.weights.items()}, target.locked, tuple(target.weights))
+
+
+def same_target(draft: Draft, other: Draft) -> bool:
+    """Whether the two say the same, whatever lines they show."""
+    return draft.percents == other.percents and draft.locked == other.locked
 
 
 def target_of(draft: Draft) -> TargetAllocation:
@@ -121,8 +126,8 @@ def _too_much(draft: Draft) -> str:
 
 
 def desk_symbols(portfolio: Portfolio, draft: Draft) -> tuple[str, ...]:
-    """The lines of the desk in their fixed order: what is held, then what has a target, then what was added."""
-    return tuple(dict.fromkeys((*portfolio.symbols, *draft.percents, *draft.added)))
+    """The lines of the desk in their fixed order: what is held, then what has a target or was added."""
+    return tuple(dict.fromkeys((*portfolio.symbols, *draft.extra, *draft.percents)))
 
 
 def apply_edits(draft: Draft, symbols: Sequence[str], grid: object) -> Draft:
@@ -175,13 +180,13 @@ def add_symbol(draft: Draft, text: str, present: Iterable[str]) -> Draft:
     symbol = parse_symbol(text).upper()
     if symbol in {s.upper() for s in present}:
         raise DuplicateSymbolError("The desk", (symbol,))
-    return replace(draft, added=(*draft.added, symbol))
+    return replace(draft, extra=(*draft.extra, symbol))
 
 
 def remove_symbol(draft: Draft, symbol: str) -> Draft:
     """The draft without the line's target and lock; a line that is held stays on the desk, without a target."""
     percents = {s: p for s, p in draft.percents.items() if s != symbol}
-    return Draft(percents, draft.locked - {symbol}, tuple(s for s in draft.added if s != symbol))
+    return Draft(percents, draft.locked - {symbol}, tuple(s for s in draft.extra if s != symbol))
 
 
 def set_from_current(draft: Draft, symbols: Sequence[str], values: Mapping[str, Decimal], cash: Decimal) -> Draft:
@@ -276,7 +281,7 @@ def desk_lines(
             quantity=position.quantity if position else Decimal(0),
             quote=quotes.get(symbol),
             value=valuation.values.get(symbol) if position else Decimal(0),
-            current=plan.before.weights.get(symbol) if plan else valuation.weight(symbol),
+            current=_current_weight(symbol, position, valuation, plan),
             target=None if percent is None else percent.scaleb(-2),
             after=plan.after.weights.get(symbol) if plan else None,
             trade=plan.shares.get(symbol, Decimal(0)) if plan else Decimal(0),
@@ -293,7 +298,17 @@ def cash_row(valuation: Valuation, draft: Draft, plan: TradePlan | None = None) 
 
 
 def _cash_weight(snapshot: Snapshot) -> Decimal | None:
-    return snapshot.cash / snapshot.total if snapshot.total else None
+    invested = snapshot.total - snapshot.reserve
+    return (snapshot.cash - snapshot.reserve) / invested if invested else None
+
+
+def _current_weight(
+    symbol: str, position: Position | None, valuation: Valuation, plan: TradePlan | None
+) -> Decimal | None:
+    """As the plan sees it, money put in or taken out included; a holding that the plan leaves out has no weight."""
+    if position is None:
+        return Decimal(0)
+    return plan.before.weights.get(symbol) if plan else valuation.weight(symbol)
 
 
 def weight_rows(lines: Iterable[DeskLine], cash: WeightRow) -> tuple[WeightRow, ...]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-import plotly.graph_objects as go
+import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly ships no types
 
 from allocation.desk import WeightRow
 

@@ -9,16 +9,11 @@ from allocation.model import Portfolio, Position, Quote
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """Money by symbol, and cash. `unpriced` positions are in none of the sums.
-
-    Attributes:
-        foreign: the unpriced among them that have a price, but in another currency than the account's.
-    """
+    """Money by symbol, and cash. `unpriced` positions are in none of the sums."""
 
     values: Mapping[str, Decimal]
     cash: Decimal
     unpriced: tuple[str, ...]
-    foreign: tuple[str, ...]
 
     @property
     def total(self) -> Decimal:
@@ -40,16 +35,11 @@ class Valuation:
 
 
 def value_portfolio(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> Valuation:
-    """The account at these quotes. A quote in another currency is no price for it."""
-    usable = same_currency(quotes, portfolio.account.currency)
-    values = {p.symbol: p.quantity * usable[p.symbol].price for p in portfolio.positions if p.symbol in usable}
-    unpriced = tuple(s for s in portfolio.symbols if s not in usable)
-    return Valuation(values, portfolio.cash, unpriced, tuple(s for s in unpriced if s in quotes))
-
-
-def same_currency(quotes: Mapping[str, Quote], currency: str) -> dict[str, Quote]:
-    """The quotes that are struck in this currency."""
-    return {s: quote for s, quote in quotes.items() if quote.currency == currency}
+    """The account at these quotes. A quote in another currency than the account's is no price for it."""
+    currency = portfolio.account.currency
+    usable = {s: quote.price for s, quote in quotes.items() if quote.currency == currency}
+    values = {p.symbol: p.quantity * usable[p.symbol] for p in portfolio.positions if p.symbol in usable}
+    return Valuation(values, portfolio.cash, tuple(s for s in portfolio.symbols if s not in usable))
 
 
 def cost_of(position: Position) -> Decimal | None:

@@ -154,7 +154,8 @@ def test_a_target_out_of_range_stays_as_typed_until_it_is_corrected() -> None:
 
 def test_the_lines_stand_in_a_fixed_order_held_then_targeted_then_added() -> None:
     held = portfolio(BND="1", VTI="1")
-    wanted = desk.add_symbol(draft(GLD="5", BND="10"), "vxus", SYMBOLS)
+    saved = desk.draft_of(TargetAllocation.of({"GLD": "0.05", "BND": "0.1"}))
+    wanted = desk.add_symbol(saved, "vxus", SYMBOLS)
 
     assert desk.desk_symbols(held, wanted) == ("BND", "VTI", "GLD", "VXUS")
 
@@ -162,7 +163,7 @@ def test_the_lines_stand_in_a_fixed_order_held_then_targeted_then_added() -> Non
 def test_an_added_symbol_has_no_target_yet() -> None:
     after = desk.add_symbol(draft(VTI="60"), " vxus ", SYMBOLS)
 
-    assert after.added == ("VXUS",)
+    assert after.extra == ("VXUS",)
     assert after.percents == {"VTI": D(60)}
 
 
@@ -183,6 +184,14 @@ def test_removing_a_line_takes_its_target_and_lock_along() -> None:
     after = desk.remove_symbol(desk.remove_symbol(added, "GLD"), "VXUS")
 
     assert after == draft(VTI="60")
+
+
+def test_a_line_whose_target_was_emptied_keeps_its_place_on_the_desk() -> None:
+    wanted = desk.draft_of(TargetAllocation.of({"VTI": "0.6", "BND": "0.3", "GLD": "0.1"}))
+
+    after = desk.apply_edits(wanted, SYMBOLS, edit(r1={"target": None}))
+
+    assert desk.desk_symbols(portfolio(), after) == SYMBOLS
 
 
 # Set from current
@@ -294,7 +303,7 @@ def test_the_lines_show_what_is_held_and_wanted_before_there_is_a_plan() -> None
 
     assert (vti.value, vti.current, vti.target) == (800, D("0.8"), D("0.6"))
     assert (bnd.value, bnd.current, bnd.target, bnd.locked) == (150, D("0.15"), None, True)
-    assert (gld.value, gld.current, gld.target, gld.after) == (0, None, D("0.1"), None)
+    assert (gld.value, gld.current, gld.target, gld.after) == (0, 0, D("0.1"), None)
     assert desk.without_target([vti, bnd, gld]) == ("BND",)
 
 
@@ -306,7 +315,7 @@ def test_the_chart_rows_keep_the_order_of_the_table_with_cash_last() -> None:
 
     assert [(r.label, r.current, r.target) for r in rows] == [
         ("VTI", D("0.8"), D("0.6")),
-        ("GLD", None, D("0.1")),
+        ("GLD", 0, D("0.1")),
         ("Cash", D("0.2"), D("0.3")),
     ]
 
@@ -323,7 +332,7 @@ def test_a_line_without_a_price_is_named_and_leaves_every_weight_unknown() -> No
 def test_a_price_in_another_currency_is_no_price() -> None:
     valuation = value_portfolio(portfolio(VTI="8"), quotes("GBP", VTI="100"))
 
-    assert valuation.foreign == ("VTI",)
+    assert valuation.unpriced == ("VTI",)
     assert valuation.values == {}
 
 
