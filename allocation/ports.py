@@ -18,6 +18,7 @@ class QuoteFault(StrEnum):
     RATE_LIMITED = "rate_limited"
     UNKNOWN_SYMBOL = "unknown_symbol"
     UNUSABLE = "unusable"
+    SWITCHED_OFF = "switched_off"
 
 
 @dataclass(frozen=True, slots=True)

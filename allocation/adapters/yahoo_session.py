@@ -1,0 +1,103 @@
+"""Yahoo's chart through real yfinance, on a leash: nothing it sends outlives the batch that needs the answer.
+
+yfinance keeps Yahoo's cookie and crumb and the likeness of a browser. We ask it for one small chart per symbol, whose
+"meta" holds the price with its currency and time. `Ticker.history` would ask twice (once only for the time zone), build a
+table that nobody reads here, and hide the HTTP status that tells an unknown symbol from an outage.
+"""
+
+import logging
+import threading
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import yfinance  # type: ignore[import-untyped]
+from curl_cffi import CurlOpt
+from curl_cffi.const import CurlECode
+from curl_cffi.requests import Response, Session
+from curl_cffi.requests.exceptions import ConnectionError as NoConnection
+from curl_cffi.requests.exceptions import DNSError, ProxyError, RequestException, Timeout
+from yfinance.data import YfData  # type: ignore[import-untyped]
+from yfinance.exceptions import YFException, YFRateLimitError  # type: ignore[import-untyped]
+
+CHART = "https://query2.finance.yahoo.com/v8/finance/chart/"
+MOST_BYTES = 1_000_000  # a chart of one day takes two thousand
+
+__all__ = [
+    "Chart",
+    "Leash",
+    "RequestException",
+    "Timeout",
+    "YFException",
+    "YFRateLimitError",
+    "YahooSession",
+    "is_offline",
+]
+
+# It warns about every cookie it does without; what matters reaches us as an exception.
+logging.getLogger("yfinance").setLevel(logging.ERROR)
+
+
+class Chart(NamedTuple):
+    """What Yahoo said: the HTTP status and the text."""
+
+    status: int
+    text: str
+
+
+class Leash:
+    """How long a batch may still talk to Yahoo."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left; never below zero."""
+        return max(0.0, self._ends - monotonic())
+
+    def cut(self) -> None:
+        """Let nothing more be sent."""
+        self._ends = 0.0
+
+
+class YahooSession(Session[Response]):
+    """A browser-like session in which no request may take longer than the leash of its thread allows.
+
+    yfinance fetches cookie and crumb with a fixed timeout of 30 seconds, several times over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(impersonate="chrome", curl_options={CurlOpt.MAXFILESIZE: MOST_BYTES})
+        self._leashes = threading.local()
+        yfinance.set_tz_cache_location(str(folder))  # where it keeps its cookie, too
+
+    def chart(self, ticker: str, leash: Leash) -> Chart:
+        """The chart of the last day.
+
+        Raises:
+            YFException: yfinance was told that there were too many requests, or gave up.
+            RequestException: no answer, or half of one.
+        """
+        self._leashes.own = leash
+        response = YfData(session=self).get(f"{CHART}{ticker}", {"range": "1d", "interval": "1d"}, leash.left)
+        return Chart(response.status_code, response.text)
+
+    def request(self, method: Any, url: str, **options: Any) -> Response:  # type: ignore[override]  # curl_cffi spells out forty options
+        """Send, but never wait longer than the leash, and never follow a chart to another place."""
+        left: float = self._leashes.own.left
+        if not left:
+            raise Timeout("The time for this batch is over.", CurlECode.OPERATION_TIMEDOUT)
+        asked = options.get("timeout")
+        options["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
+        if urlsplit(url).path.startswith(urlsplit(CHART).path):
+            options["allow_redirects"] = False
+        return super().request(method, url, **options)
+
+
+def is_offline(error: OSError) -> bool:
+    """Whether nobody can be asked at all, as opposed to one answer that broke off."""
+    if isinstance(error, DNSError | ProxyError):
+        return True
+    return isinstance(error, NoConnection) and error.code == CurlECode.COULDNT_CONNECT
