@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     price_deadline_seconds: float = Field(default=5, gt=0, le=60)
     idle_minutes: float = Field(default=30, gt=0, le=24 * 60)
     absolute_hours: float = Field(default=12, gt=0, le=7 * 24)
+    local_accounts: bool = True
     base_url: str | None = None
     providers: tuple[Provider, ...] = ()
 
