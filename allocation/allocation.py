@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from allocation.accounts import Accounts
-from allocation.errors import AllocationError, TargetError
+from allocation.errors import AllocationError, HoldingError, TargetError
 from allocation.market import Market
-from allocation.model import Account
-from allocation.money import Number, to_decimal
+from allocation.model import Account, Portfolio, Position
+from allocation.money import Number, plain, to_decimal
 from allocation.plan import TradePlan, plan_trades
 from allocation.ports import Store, User
 from allocation.rules import Rules
@@ -70,3 +70,41 @@ def calculate_allocation(
     except AllocationError as error:
         return {"status": "error", "code": error.code, "message": str(error), "culprits": list(error.culprits)}
     return {"status": "success", "plan": plan.as_dict()}
+
+
+def calculate_investment_allocation(
+    target_allocation: Mapping[str, Number] | TargetAllocation,
+    current_prices: Mapping[str, Number],
+    current_portfolio: Mapping[str, Number] | Portfolio | None = None,
+    cash: Number = 0,
+    cash_flow: Number = 0,
+    rules: Rules | None = None,
+) -> TradePlan:
+    """The verified plan for any portfolio; mappings are joined by symbol, never by position.
+
+    Args:
+        target_allocation: weights as fractions; what is missing to 1 is cash.
+        current_prices: money for one unit, for every line held or wanted.
+        current_portfolio: quantities by symbol, or a Portfolio, which brings its own cash.
+        cash: settled cash now.
+        cash_flow: money in (+) or out (−) before trading.
+    """
+    target = (
+        target_allocation if isinstance(target_allocation, TargetAllocation) else TargetAllocation.of(target_allocation)
+    )
+    portfolio = _as_portfolio(current_portfolio or {}, to_decimal(cash, "cash"))
+    prices = {symbol: to_decimal(price, f"The price of {symbol}") for symbol, price in current_prices.items()}
+    return plan_trades(portfolio, target, prices, rules, to_decimal(cash_flow, "cash_flow"))
+
+
+def _as_portfolio(holdings: Mapping[str, Number] | Portfolio, cash: Decimal) -> Portfolio:
+    if not isinstance(holdings, Portfolio):
+        quantities = {symbol: to_decimal(q, f"The quantity of {symbol}") for symbol, q in holdings.items()}
+        return Portfolio(Account("main", "Main"), tuple(Position(s, q) for s, q in quantities.items()), cash)
+    if cash:
+        raise HoldingError(
+            f"The portfolio brings its own cash of {plain(holdings.cash)}, and cash={plain(cash)} is given beside it. "
+            "Give one of them; new money is cash_flow.",
+            ("cash",),
+        )
+    return holdings
