@@ -1,0 +1,50 @@
+"""The composition root: from settings to a workbench. The only place that names concrete adapters."""
+
+from dataclasses import dataclass
+
+from allocation.adapters.demo import demo_store, demo_user
+from allocation.adapters.memory import MemoryQuoteCache
+from allocation.adapters.samples import sample_quotes
+from allocation.adapters.sql.database import open_database
+from allocation.adapters.sql.directory import SqlDirectory
+from allocation.adapters.sql.quote_cache import SqlQuoteCache
+from allocation.adapters.sql.store import SqlStore
+from allocation.adapters.yahoo import YahooSource
+from allocation.market import Market
+from allocation.ports import Directory, QuoteSource, Store, User
+from allocation.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """Everything the pages work with, once per process and shared by all its users."""
+
+    settings: Settings
+    directory: Directory
+    store: Store
+    market: Market
+
+    def demo(self) -> tuple[User, Store, Market]:
+        """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
+        return demo_user(), demo_store(), Market(None, MemoryQuoteCache(), sample_quotes())
+
+
+def workbench(settings: Settings) -> Workbench:
+    """Open the database and put the parts together.
+
+    Raises:
+        SettingsError: the database cannot be opened, or the settings contradict one another.
+    """
+    database = open_database(settings.database_url.get_secret_value())
+    return Workbench(
+        settings,
+        SqlDirectory(database, settings.idle_limit, settings.absolute_limit),
+        SqlStore(database),
+        Market(_quote_source(settings), SqlQuoteCache(database)),
+    )
+
+
+def _quote_source(settings: Settings) -> QuoteSource | None:
+    if settings.prices == "off":
+        return None
+    return YahooSource(deadline=settings.price_deadline_seconds)
