@@ -1,0 +1,119 @@
+"""The command line: `python -m allocation plan REQUEST.json`, `schema`, `verify REQUEST.json PLAN.json`.
+
+Exit status 0 with an answer, 1 when a verified plan has faults, 2 when the request is refused; never a traceback.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from allocation.errors import AllocationError, NotSupportedError, RequestError
+from allocation.strict_json import LARGEST_REQUEST
+
+Answer = tuple[dict[str, Any], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    try:
+        answer, status = _run(list(sys.argv[1:] if arguments is None else arguments))
+    except AllocationError as error:
+        print(error.message, file=sys.stderr)  # noqa: T201  the command line talks
+        answer = {"error": {"code": error.code, "message": error.message, "culprits": list(error.culprits)}}
+        status = 2
+    print(json.dumps(answer, indent=2))  # noqa: T201
+    return status
+
+
+def _run(arguments: list[str]) -> Answer:
+    later = _LATER.get(arguments[0]) if arguments else None
+    if later:
+        raise NotSupportedError(f"{arguments[0]} ({later}) is not calculated by this version.", (arguments[0],))
+    chosen = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], Answer] = chosen.command
+    return command(chosen)
+
+
+def _plan(chosen: argparse.Namespace) -> Answer:
+    from allocation.plan import plan_trades  # noqa: PLC0415  numpy is loaded only when something is solved
+    from allocation.request import read_request  # noqa: PLC0415
+
+    request = read_request(_read(chosen.request))
+    plan = plan_trades(
+        request.to_portfolio(), request.to_target(), request.to_prices(), request.to_rules(), request.cash_flow
+    )
+    return plan.as_dict(), 0
+
+
+def _verify(chosen: argparse.Namespace) -> Answer:
+    from allocation.request import read_request  # noqa: PLC0415
+    from allocation.response import read_plan  # noqa: PLC0415
+    from allocation.verify import verify_plan  # noqa: PLC0415
+
+    request = read_request(_read(chosen.request))
+    faults = verify_plan(
+        read_plan(_read(chosen.plan)),
+        request.to_portfolio(),
+        request.to_target(),
+        request.to_prices(),
+        request.to_rules(),
+        request.cash_flow,
+    )
+    told = [{"code": fault.code, "message": fault.message} for fault in faults]
+    return {"verified": not faults, "faults": told}, 1 if faults else 0
+
+
+def _schema(_: argparse.Namespace) -> Answer:
+    from allocation.request import Request  # noqa: PLC0415
+    from allocation.response import Response  # noqa: PLC0415
+
+    return {"request": Request.model_json_schema(), "response": Response.model_json_schema(mode="serialization")}, 0
+
+
+_LATER = {
+    "frontier": "drift against trades, taxes or turnover",
+    "least-contribution": "the least money in that reaches the target",
+    "book": "many accounts in one call",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses like the rest of us."""
+
+    def error(self, message: str) -> NoReturn:
+        usage = "Commands: plan REQUEST.json, schema, verify REQUEST.json PLAN.json"
+        raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m allocation", description="Plan the trades of a portfolio, exactly.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    plan = commands.add_parser("plan", help="print the plan for a request")
+    plan.add_argument("request", help="a JSON file, or - for standard input")
+    plan.set_defaults(command=_plan)
+    schema = commands.add_parser("schema", help="print the JSON Schemas of request and response")
+    schema.set_defaults(command=_schema)
+    verify = commands.add_parser("verify", help="check a plan against its request, independently")
+    verify.add_argument("request", help="a JSON file, or - for standard input")
+    verify.add_argument("plan", help="the printed plan")
+    verify.set_defaults(command=_verify)
+    return parser
+
+
+def _read(name: str) -> bytes:
+    """The bytes of a file or of standard input; no more than would be refused."""
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(LARGEST_REQUEST + 1)
+        with Path(name).open("rb") as file:
+            return file.read(LARGEST_REQUEST + 1)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise RequestError(f"{name!a} cannot be read: {said}.", (name,)) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

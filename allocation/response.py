@@ -1,0 +1,130 @@
+"""The response of the command line: its JSON Schema, and a printed plan read back as a value."""
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from allocation.fields import Count, Exact, Fraction01, NotNegative, Positive, Strict
+from allocation.request_errors import refusal
+from allocation.rules import Objective
+from allocation.strict_json import read_json
+from allocation.trade_plan import Attainment, Remark, Side, Snapshot, Status, Totals, Trade, TradePlan
+
+
+class AttainmentModel(Strict):
+    """How near the plan comes: value and proved lower bound in money, gap as a fraction of V."""
+
+    name: Literal["l2", "l1"]
+    value: NotNegative
+    bound: NotNegative
+    gap: NotNegative
+
+
+class TradeModel(Strict):
+    """One intended purchase or sale; weights are fractions of the total less the reserve."""
+
+    account: str
+    symbol: str
+    side: Literal["sell", "buy"]
+    quantity: Positive
+    price: Positive
+    value: Positive
+    cost: NotNegative
+    tax: NotNegative
+    weight_before: NotNegative
+    weight_target: Fraction01
+    weight_after: NotNegative
+    lots: list[None] = Field(default_factory=list, max_length=0)
+    reason: str
+    without_it: None = None
+
+
+class SnapshotModel(Strict):
+    """The account at one moment, the cash flow included."""
+
+    total: Exact
+    cash: Exact
+    reserve: NotNegative = Decimal(0)
+    drift: NotNegative
+    weights: dict[str, NotNegative]
+
+
+class TotalsModel(Strict):
+    """The plan in sums: money, except turnover (a fraction) and trades (a count)."""
+
+    buys: NotNegative
+    sells: NotNegative
+    turnover: NotNegative
+    cost: NotNegative
+    tax: NotNegative
+    trades: Count
+
+
+class RemarkModel(Strict):
+    """Something right but worth knowing."""
+
+    code: str
+    message: str
+    symbols: list[str]
+
+
+class Response(Strict):
+    """A plan: what to trade, how sure we are, the account before and after."""
+
+    plan_id: str
+    status: Literal["optimal", "feasible"]
+    objective: AttainmentModel
+    trades: list[TradeModel]
+    before: SnapshotModel
+    after: SnapshotModel
+    totals: TotalsModel
+    remarks: list[RemarkModel]
+
+    def to_plan(self) -> TradePlan:
+        """The plan as a value."""
+        told, totals = self.objective, self.totals
+        return TradePlan(
+            plan_id=self.plan_id,
+            status=Status(self.status),
+            objective=Attainment(Objective(told.name), told.value, told.bound, told.gap),
+            trades=tuple(_trade(t) for t in self.trades),
+            before=_snapshot(self.before),
+            after=_snapshot(self.after),
+            totals=Totals(totals.buys, totals.sells, totals.turnover, totals.cost, totals.tax, totals.trades),
+            remarks=tuple(Remark(r.code, r.message, tuple(r.symbols)) for r in self.remarks),
+        )
+
+
+def read_plan(text: str | bytes) -> TradePlan:
+    """A plan as the command line printed it.
+
+    Raises:
+        RequestError, NumberError: it does not have the shape of one.
+    """
+    raw = read_json(text, "The plan")
+    try:
+        return Response.model_validate(raw).to_plan()
+    except ValidationError as error:
+        raise refusal(error, Response, raw) from None
+
+
+def _trade(told: TradeModel) -> Trade:
+    return Trade(
+        account=told.account,
+        symbol=told.symbol,
+        side=Side(told.side),
+        quantity=told.quantity,
+        price=told.price,
+        value=told.value,
+        weight_before=told.weight_before,
+        weight_after=told.weight_after,
+        weight_target=told.weight_target,
+        reason=told.reason,
+        cost=told.cost,
+        tax=told.tax,
+    )
+
+
+def _snapshot(told: SnapshotModel) -> Snapshot:
+    return Snapshot(told.total, told.cash, told.drift, told.weights, told.reserve)
