@@ -1,0 +1,130 @@
+"""What do I own? Positions, lots, value, weight, and the price behind every number."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import streamlit as st
+
+from allocation.desk import WeightRow
+from allocation.errors import MissingPriceError
+from allocation.figures import holdings_figure
+from allocation.model import Portfolio, Quote
+from allocation.valuation import Valuation, cost_of, value_portfolio
+from pages.shared.look import account_header, count, literal, money, no_account, percent
+from pages.shared.state import require_session
+from pages.shared.tables import (
+    ROW_HEIGHT,
+    grid_height,
+    holdings_columns,
+    holdings_frame,
+    lots_columns,
+    lots_frame,
+    set_aside_table,
+)
+
+
+def show_page() -> None:
+    """The chosen account's holdings, or the way to an account."""
+    session = require_session()
+    if session.accounts.selected_id is None:
+        no_account()
+        return
+    portfolio = session.accounts.get_portfolio()
+    quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
+    valuation = value_portfolio(portfolio, quotes)
+    account_header(portfolio)
+    if not (portfolio.positions or portfolio.cash or portfolio.set_aside):
+        show_empty()
+        return
+    show_headline(portfolio, valuation)
+    if portfolio.positions:
+        show_positions(portfolio, valuation, quotes)
+        show_lots(portfolio, quotes)
+    show_set_aside(portfolio)
+
+
+def show_empty() -> None:
+    """An account without positions or cash."""
+    st.info(
+        "This account is empty. Import its positions file again, or choose another account.", icon=":material/info:"
+    )
+    st.page_link("pages/accounts.py", label="Open accounts", icon=":material/account_balance:")
+
+
+def show_headline(portfolio: Portfolio, valuation: Valuation) -> None:
+    """The sums; a line without a price is named and not counted."""
+    currency = portfolio.account.currency
+    figures = {
+        "Total" if not valuation.unpriced else "Total of what has a price": money(valuation.total, currency),
+        "Cash": money(valuation.cash, currency),
+        "Positions": str(len(portfolio.positions)),
+        "Unrealised gain": gain_text(portfolio, valuation),
+    }
+    with st.container(horizontal=True, key="holdings-headline"):
+        for label, figure in figures.items():
+            st.metric(label, literal(figure), border=True)
+    if valuation.unpriced:
+        st.warning(literal(str(MissingPriceError(valuation.unpriced))), icon=":material/price_change:")
+
+
+def gain_text(portfolio: Portfolio, valuation: Valuation) -> str:
+    """The gain over all positions whose cost and price are known."""
+    known = [(p, cost_of(p)) for p in portfolio.positions if p.symbol in valuation.values]
+    gains = [valuation.values[p.symbol] - cost for p, cost in known if cost is not None]
+    return money(sum(gains, Decimal(0)) if gains else None, portfolio.account.currency)
+
+
+def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote]) -> None:
+    """The table of positions, and their weights as bars."""
+    table, chart = st.columns([5, 2], gap="medium")
+    with table:
+        st.subheader("Positions", anchor=False)
+        st.dataframe(
+            holdings_frame(portfolio, valuation, quotes, datetime.now(UTC)),
+            key="holdings.positions",
+            hide_index=True,
+            column_config=holdings_columns(portfolio, portfolio.account.currency),
+            row_height=ROW_HEIGHT,
+            height=grid_height(len(portfolio.positions), 24),
+            alt="Positions of the account with value, weight, gain and the source of each price",
+        )
+        st.caption(
+            f":material/payments: Cash {literal(money(portfolio.cash, portfolio.account.currency))} · {percent(valuation.cash_weight)}"
+        )
+    with chart:
+        st.subheader("Weights", anchor=False)
+        rows = [WeightRow(p.symbol, p.name, valuation.weight(p.symbol), None, None) for p in portfolio.positions]
+        st.plotly_chart(
+            holdings_figure([*rows, WeightRow("Cash", "", valuation.cash_weight, None, None)]),
+            key="holdings.chart",
+            config={"displayModeBar": False},
+            alt="Chart of the weight of each position and of cash; the table beside it holds the same numbers",
+        )
+
+
+def show_lots(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> None:
+    """The tax lots behind the positions, where the account knows them."""
+    lots = lots_frame(portfolio, quotes)
+    if not len(lots):
+        return
+    with st.expander(f"Lots: {count(len(lots), 'purchase')}", icon=":material/layers:"):
+        st.dataframe(
+            lots,
+            key="holdings.lots",
+            hide_index=True,
+            column_config=lots_columns(portfolio, portfolio.account.currency),
+            row_height=ROW_HEIGHT,
+            height=grid_height(len(lots)),
+            alt="Tax lots of the positions with date, cost and gain",
+        )
+
+
+def show_set_aside(portfolio: Portfolio) -> None:
+    """Lines of the account that are shown and never traded."""
+    if portfolio.set_aside:
+        st.subheader("Not traded", anchor=False)
+        set_aside_table(portfolio.set_aside, portfolio.account.currency)
+
+
+show_page()

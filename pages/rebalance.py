@@ -1,0 +1,288 @@
+"""What should I trade? Targets to edit, and everything that follows from them at once: trades, chart, numbers."""
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import streamlit as st
+
+from allocation import desk
+from allocation.desk import DeskLine
+from allocation.errors import listed
+from allocation.figures import weights_figure
+from allocation.model import Portfolio
+from allocation.rules import OutsideTarget, Rules
+from allocation.trade_plan import Status, TradePlan
+from pages.shared.look import account_header, count, literal, money, no_account, percent
+from pages.shared.rules_form import rules_form
+from pages.shared.state import require_session
+from pages.shared.tables import (
+    EDITABLE,
+    ROW_HEIGHT,
+    desk_columns,
+    desk_frame,
+    grid_height,
+    set_aside_table,
+    trades_columns,
+    trades_frame,
+)
+from pages.shared.whatif import (
+    View,
+    add_line,
+    edit_draft,
+    equal_weights,
+    from_current,
+    look_up,
+    removal_of,
+    save_targets,
+    saved_draft,
+    spread_rest,
+    try_plan,
+)
+
+_WITHOUT_TARGET = {
+    OutsideTarget.SELL: "No target, so the plan sells all of",
+    OutsideTarget.HOLD: "No target, so kept as they are and counted in the weights:",
+    OutsideTarget.EXCLUDE: "No target, so left out of the plan and of the weights:",
+}
+
+
+# ── The page ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_page() -> None:
+    """The chosen account's desk, or the way to an account."""
+    session = require_session()
+    if session.accounts.selected_id is None:
+        no_account()
+        return
+    account_header(session.accounts.get_portfolio())
+    show_desk()
+
+
+@st.fragment
+def show_desk() -> None:
+    """Everything that follows an edit; runs without the page around it."""
+    view = look_up(require_session())
+    headline = st.container()
+    rules, cash_flow = rules_form(view.account)
+    show_target_bar(view)
+    plan, refusal = try_plan(view, rules, cash_flow)
+    with headline:
+        show_headline(view, plan, refusal)
+    lines = view.lines(plan)
+    show_grid(view, lines, plan)
+    show_deliberate(lines, rules, plan)
+    if plan is not None:
+        show_result(view, lines, plan)
+    else:
+        show_chart(view, lines, plan)
+    show_set_aside(view.portfolio)
+
+
+# ── Headline ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
+    """What it comes to in one row, and how sure it is; or why there is no plan."""
+    if plan is None:
+        st.error(literal(refusal), title="No plan", icon=":material/block:")
+        return
+    currency = view.account.currency
+    figures = {
+        "Total": money(plan.before.total, currency),
+        "Drift": f"{percent(plan.before.drift)} → {percent(plan.after.drift)}",
+        "Turnover": percent(plan.totals.turnover),
+        "Cash left": money(plan.after.cash, currency),
+        "Trades": str(plan.totals.trades),
+    }
+    with st.container(horizontal=True, key="rebalance-headline"):
+        for label, figure in figures.items():
+            st.metric(label, literal(figure), border=True, help=_HEADLINE_HELP.get(label))
+    st.caption(f"{proof_text(plan, currency)} Calculated from your targets and rules at the prices shown.")
+
+
+_HEADLINE_HELP = {
+    "Total": "Everything in the account, money put in or taken out included.",
+    "Drift": "Half the sum of all distances between weight and target, cash included: 0 % is on target.",
+    "Turnover": "Half of what is bought and sold, as a part of the total.",
+}
+
+
+def proof_text(plan: TradePlan, currency: str) -> str:
+    """How near the plan is known to come to the best there is."""
+    if plan.status == Status.OPTIMAL:
+        return ":material/verified: **Best possible under your rules: proved.**"
+    short = max(plan.objective.value - plan.objective.bound, Decimal("0.01"))
+    return f":material/rule: **Within {literal(money(short, currency))} of the proved bound.**"
+
+
+# ── Targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_target_bar(view: View) -> None:
+    """The verbs of the desk, whether the draft is saved, and the way to save or drop it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="rebalance-bar"):
+        _button("Set targets from current", ":material/my_location:", edit_draft, from_current)
+        _button("Spread the rest evenly", ":material/align_horizontal_center:", edit_draft, spread_rest)
+        _button("Equal weights", ":material/drag_handle:", edit_draft, equal_weights)
+        with st.popover("Add or remove a line", icon=":material/playlist_add:", width="content"):
+            show_line_form(view)
+        st.space("stretch")
+        if view.unsaved:
+            st.badge("Unsaved what-if", icon=":material/edit_note:", color="orange")
+        _button("Reset", ":material/undo:", edit_draft, saved_draft, disabled=not view.unsaved)
+        _button("Save targets", ":material/save:", save_targets, kind="primary", disabled=not view.unsaved)
+    if view.saved is None:
+        st.caption(
+            "No targets saved yet: they start from what the account holds, so nothing trades until you edit one."
+        )
+    if view.bench.notice:
+        st.warning(literal(view.bench.notice), icon=":material/info:")
+        view.bench.notice = ""
+
+
+def show_line_form(view: View) -> None:
+    """Add a symbol, or take away one that is not held."""
+    key = f"rebalance.{view.account.id}.add"
+    st.text_input("Symbol to add", key=key, max_chars=64, placeholder="VXUS", on_change=add_line, args=(key,))
+    st.caption("Press Enter to add it. It needs a price before the plan can use it.")
+    held = view.portfolio.symbols
+    for symbol in (s for s in view.bench.symbols if s not in held):
+        _button(f"Remove {literal(symbol)}", ":material/delete:", edit_draft, removal_of(symbol))
+
+
+def _button(
+    label: str, icon: str, on_click: Callable[..., None], *args: object, kind: str = "secondary", disabled: bool = False
+) -> None:
+    key = f"rebalance.{label}"
+    st.button(label, icon=icon, key=key, on_click=on_click, args=args, type=kind, disabled=disabled)  # type: ignore[arg-type]
+
+
+# ── The grid and what it means ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_grid(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
+    """One row per line to edit, and cash beneath; what the browser answers is read by the bench, not from here."""
+    if not lines:
+        st.info("No holdings yet. Add a symbol above, give it a target, and invest money.", icon=":material/info:")
+    else:
+        frame, columns = desk_frame(lines, view.now), desk_columns(lines, view.account.currency)
+        st.data_editor(
+            frame,
+            key=view.bench.grid_key,
+            hide_index=True,
+            num_rows="fixed",
+            column_config=columns,
+            disabled=[name for name in frame.columns if name not in EDITABLE],
+            row_height=ROW_HEIGHT,
+            height=grid_height(len(lines)),
+            alt="Lines of the account with editable targets and locks",
+        )
+    st.markdown(cash_text(view, plan))
+
+
+def cash_text(view: View, plan: TradePlan | None) -> str:
+    """Cash as the last line: now, target (what is missing to 100 %), after."""
+    draft = view.bench.draft
+    if draft.cash < 0:
+        too_much = f"**Targets {desk.percent_text(draft.total)} %** · {desk.percent_text(-draft.cash)} points too much"
+        return f":red[:material/error: {too_much}]"
+    cash = desk.cash_row(view.valuation, draft, plan)
+    after = f" · after {percent(cash.after)}" if plan else ""
+    target = f"**target {desk.percent_text(draft.cash)} %** (what is missing to 100 %)"
+    return f":material/payments: **Cash** · now {percent(cash.current)} · {target}{after}"
+
+
+def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan | None) -> None:
+    """What is easily overlooked: holdings without a target, and remarks of the plan."""
+    names = desk.without_target(lines)
+    if names:
+        said = f"{_WITHOUT_TARGET[rules.outside_target]} {listed(names)}. Set a target, or choose under More rules."
+        st.warning(literal(said), icon=":material/visibility:")
+    for remark in plan.remarks if plan else ():
+        st.caption(f":material/info: {literal(remark.message)}")
+
+
+# ── The result ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_result(view: View, lines: tuple[DeskLine, ...], plan: TradePlan) -> None:
+    """The trades beside the chart; on a narrow screen one under the other."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show_trades(view, plan)
+    with right:
+        show_chart(view, lines, plan)
+
+
+def show_trades(view: View, plan: TradePlan) -> None:
+    """The trade table and its downloads."""
+    with st.container(horizontal=True, vertical_alignment="center", key="rebalance-downloads"):
+        st.subheader("Trades", anchor=False, width="content")
+        st.space("stretch")
+        show_downloads(view, plan)
+    if not plan.trades:
+        st.success("On target already, or as near as the rules allow: no trades.", icon=":material/check_circle:")
+        return
+    st.dataframe(
+        trades_frame(plan),
+        key="rebalance.trades",
+        hide_index=True,
+        column_config=trades_columns(plan, view.account.currency),
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(plan.trades), 24),
+        alt="Trades of the plan, sells first",
+    )
+    totals, currency = plan.totals, view.account.currency
+    sums = f"Sell {money(totals.sells, currency)} · buy {money(totals.buys, currency)}"
+    st.caption(literal(f"{count(totals.trades, 'trade')} · {sums}"))
+
+
+def show_downloads(view: View, plan: TradePlan) -> None:
+    """The plan as files; named by account and day."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", view.account.name).strip("-") or "account"
+    stem = f"evenkeel-{name}-{view.now:%Y-%m-%d}"
+    st.download_button(
+        "Download CSV",
+        plan.to_csv(),
+        f"{stem}.csv",
+        "text/csv",
+        key="rebalance.csv",
+        icon=":material/download:",
+        on_click="ignore",
+        disabled=not plan.trades,
+    )
+    document = json.dumps(plan.as_dict(), indent=2)
+    st.download_button(
+        "JSON",
+        document,
+        f"{stem}.json",
+        "application/json",
+        key="rebalance.json",
+        icon=":material/data_object:",
+        on_click="ignore",
+    )
+
+
+def show_chart(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
+    """Current, target and after weight of every line, in the order of the table."""
+    rows = desk.weight_rows(lines, desk.cash_row(view.valuation, view.bench.draft, plan))
+    st.subheader("Weights", anchor=False)
+    st.plotly_chart(
+        weights_figure(rows),
+        key="rebalance.chart",
+        config={"displayModeBar": False},
+        alt="Chart of current, target and after weights; the table above holds the same numbers",
+    )
+
+
+def show_set_aside(portfolio: Portfolio) -> None:
+    """Lines of the account that no plan touches."""
+    if portfolio.set_aside:
+        with st.expander(f"Not traded: {count(len(portfolio.set_aside), 'line')}", icon=":material/inventory_2:"):
+            set_aside_table(portfolio.set_aside, portfolio.account.currency)
+
+
+show_page()

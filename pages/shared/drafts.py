@@ -1,0 +1,77 @@
+"""The what-if of each account in this browser session: nothing typed is lost by a rerun or by a visit to another page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from allocation.desk import Draft, apply_edits, desk_symbols
+from allocation.errors import AllocationError, TargetError
+from allocation.model import Portfolio
+from allocation.trade_plan import TradePlan
+
+
+@dataclass
+class Bench:
+    """One account's draft and the grid it is typed into.
+
+    The grid keeps its own edits over the rows it was given (`base`, in the order of `symbols`). Whenever those rows
+    change, the grid is started anew with everything typed so far as its base.
+    """
+
+    account_id: str
+    base: Draft
+    draft: Draft
+    symbols: tuple[str, ...]
+    epoch: int = 0
+    mistyped: str = ""
+    notice: str = ""
+    question: object = None
+    plan: TradePlan | None = None
+
+    @property
+    def grid_key(self) -> str:
+        """The widget key of the grid; a new one for every new start."""
+        return f"rebalance.{self.account_id}.grid.{self.epoch}"
+
+    def take_edits(self) -> None:
+        """Bring the draft up to date with the grid; where a cell is no number, say so and leave the draft as it was."""
+        try:
+            self.draft = apply_edits(self.base, self.symbols, st.session_state.get(self.grid_key))
+            self.mistyped = ""
+        except TargetError as error:
+            self.mistyped = str(error)
+
+    def start_grid(self, draft: Draft, portfolio: Portfolio) -> None:
+        """Give a new grid these rows."""
+        self.base = self.draft = draft
+        self.symbols = desk_symbols(portfolio, draft)
+        self.epoch += 1
+
+    def change(self, verb: Callable[[Draft], Draft], portfolio: Portfolio) -> None:
+        """Apply a verb of the desk; what it refuses becomes the notice."""
+        self.take_edits()
+        try:
+            self.start_grid(verb(self.draft), portfolio)
+        except AllocationError as error:
+            self.notice = str(error)
+
+    def planned(self, question: object, answer: Callable[[], TradePlan]) -> TradePlan:
+        """The answer to the question, worked out again only when the question is another one."""
+        if self.plan is None or self.question != question:
+            self.plan = None
+            self.plan, self.question = answer(), question
+        return self.plan
+
+
+def bench_of(portfolio: Portfolio, start: Callable[[], Draft]) -> Bench:
+    """The account's bench, with a grid whose rows are the account's lines of now."""
+    key = f"rebalance.{portfolio.account.id}.bench"
+    if key not in st.session_state:
+        draft = start()
+        st.session_state[key] = Bench(portfolio.account.id, draft, draft, desk_symbols(portfolio, draft))
+    bench: Bench = st.session_state[key]
+    if bench.grid_key not in st.session_state or bench.symbols != desk_symbols(portfolio, bench.base):
+        bench.start_grid(bench.draft, portfolio)
+    bench.take_edits()
+    return bench

@@ -1,0 +1,58 @@
+"""How money, weights and foreign text are written, and how an account is headed: the same on every page."""
+
+import re
+from decimal import Decimal
+
+import streamlit as st
+
+from allocation.model import Portfolio
+from allocation.money import decimals, plain
+
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^])")
+NOT_KNOWN = "—"
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """'$1,234.50', '−€20.00', 'CHF 1,234.50'; a dash where it is not known."""
+    if amount is None:
+        return NOT_KNOWN
+    sign = _SIGNS.get(currency, f"{currency} ")
+    text = f"{abs(amount):,.2f}"
+    return f"−{sign}{text}" if amount < 0 and float(text.replace(",", "")) else f"{sign}{text}"
+
+
+def percent(weight: Decimal | None) -> str:
+    """A fraction as '12.30 %'; a dash where it is not known."""
+    return NOT_KNOWN if weight is None else f"{weight * 100:.2f} %".replace("-", "−")
+
+
+def units(quantity: Decimal) -> str:
+    """A quantity with the decimals it has: '1,204', '12.5'."""
+    return f"{quantity:,.{min(decimals(Decimal(plain(quantity))), 6)}f}"
+
+
+def count(number: int, noun: str) -> str:
+    """'1 trade', '3 trades'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def literal(text: str) -> str:
+    """Text from a file or a person, to be shown letter by letter where Streamlit expects Markdown."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def account_header(portfolio: Portfolio) -> None:
+    """The account's name as the page's title, and whose and how old it is."""
+    account = portfolio.account
+    st.title(literal(account.name), anchor=False)
+    dated = f"holdings of {portfolio.as_of:%-d %B %Y}" if portfolio.as_of else ""
+    facts = [account.broker, account.masked_number, account.tax_treatment.replace("_", "-"), dated]
+    st.caption(literal(" · ".join(filter(None, facts))))
+
+
+def no_account() -> None:
+    """What a page about one account shows before one was chosen."""
+    st.title("No account chosen", anchor=False)
+    st.write("Choose an account, or import one from your broker's positions file.")
+    st.page_link("pages/accounts.py", label="Open accounts", icon=":material/account_balance:")

@@ -1,0 +1,96 @@
+"""The inputs that say how the user lets us trade: money in or out, whole shares or fractions, selling, and more rules."""
+
+from decimal import Decimal
+
+import streamlit as st
+
+from allocation.model import Account
+from allocation.money import to_decimal
+from allocation.rules import Objective, OutsideTarget, Rules, Selling
+
+_MOST_MONEY = 1e12
+_SHARES = {Decimal(1): "Whole", Decimal("0.0001"): "Fractions"}
+_SELLING = {
+    Selling.ALLOWED: "Buy and sell",
+    Selling.NEVER: "Buy only",
+    Selling.TO_RAISE_CASH: "Sell only to raise cash",
+}
+_OBJECTIVES = {Objective.L2: "Balanced", Objective.L1: "Least total deviation"}
+_OBJECTIVE_HELP = (
+    "Balanced: least sum of squared deviations, so a large miss weighs more than several small ones. "
+    "Least total deviation: least sum of the deviations in money."
+)
+_OUTSIDE = {
+    OutsideTarget.SELL: "Sell them",
+    OutsideTarget.HOLD: "Keep them",
+    OutsideTarget.EXCLUDE: "Leave them out of the weights",
+}
+
+
+def rules_form(account: Account) -> tuple[Rules, Decimal]:
+    """The rules as they are set (locks excepted) and the money to invest (+) or withdraw (−)."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="rebalance-rules"):
+        cash_flow = _money_input(account, "cash_flow", f"Invest (+) or withdraw (−), {account.currency}", 1000.0)
+        increment = st.segmented_control(
+            "Shares",
+            list(_SHARES),
+            default=Decimal(1),
+            required=True,
+            format_func=_SHARES.__getitem__,
+            key=_key(account, "shares"),
+            persist_state="session",
+            help="Fractions are traded in steps of 0.0001.",
+        )
+        selling = st.selectbox(
+            "Selling",
+            list(_SELLING),
+            format_func=_SELLING.__getitem__,
+            key=_key(account, "selling"),
+            persist_state="session",
+            width=220,
+        )
+        least = _money_input(account, "min_trade", f"Smallest trade, {account.currency}", 50.0, lowest=0.0)
+        with st.popover("More rules", icon=":material/tune:", width="content"):
+            more = _more_rules(account)
+    return Rules(increment=increment, selling=selling, min_trade_value=least, **more), cash_flow
+
+
+def _more_rules(account: Account) -> dict[str, object]:
+    reserve = _money_input(account, "reserve", f"Cash reserve, {account.currency}", 100.0, lowest=0.0)
+    st.caption("The reserve stays in cash and outside the weights.")
+    outside = st.selectbox(
+        "Holdings without a target",
+        list(_OUTSIDE),
+        format_func=_OUTSIDE.__getitem__,
+        key=_key(account, "outside"),
+        persist_state="session",
+    )
+    objective = st.radio(
+        "Closest to the targets means",
+        list(_OBJECTIVES),
+        format_func=_OBJECTIVES.__getitem__,
+        key=_key(account, "objective"),
+        persist_state="session",
+        help=_OBJECTIVE_HELP,
+    )
+    return {"cash_reserve": reserve, "outside_target": outside, "objective": objective}
+
+
+def _money_input(account: Account, name: str, label: str, step: float, lowest: float | None = None) -> Decimal:
+    """Money to the cent; an emptied field counts as none."""
+    typed = st.number_input(
+        label,
+        value=0.0,
+        step=step,
+        format="%.2f",
+        min_value=lowest,
+        max_value=_MOST_MONEY,
+        key=_key(account, name),
+        persist_state="session",
+        width=230 if lowest is None else 180,
+    )
+    return to_decimal(round(typed or 0.0, 2), label)
+
+
+def _key(account: Account, name: str) -> str:
+    return f"rebalance.{account.id}.{name}"

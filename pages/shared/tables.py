@@ -1,0 +1,239 @@
+"""The tables of the pages: which facts they show, in which order, and how each column is written."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.column_config import CheckboxColumn, NumberColumn, TextColumn
+
+from allocation.desk import DeskLine
+from allocation.model import Portfolio, Quote, SetAside
+from allocation.money import decimals
+from allocation.price_text import price_age_text
+from allocation.trade_plan import TradePlan
+from allocation.valuation import Valuation, cost_of
+
+EDITABLE = ("target", "locked")
+ROW_HEIGHT = 34
+MOST_ROWS_SHOWN = 14
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+def grid_height(rows: int, most: int = MOST_ROWS_SHOWN) -> int:
+    """Pixels for this many rows and their header; more rows scroll."""
+    return (min(max(rows, 1), most) + 1) * ROW_HEIGHT + 3
+
+
+# ── The desk ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def desk_frame(lines: Iterable[DeskLine], now: datetime) -> pd.DataFrame:
+    """One row per line; weights in percent."""
+    return pd.DataFrame(
+        [
+            {
+                "symbol": line.symbol,
+                "current": _points(line.current),
+                "target": _points(line.target),
+                "after": _points(line.after),
+                "trade": float(line.trade) or None,
+                "locked": line.locked,
+                "quantity": float(line.quantity),
+                "price": float(line.quote.price) if line.quote else None,
+                "value": _number(line.value),
+                "name": line.name,
+                "priced": price_age_text(line.quote, now) if line.quote else "no price",
+            }
+            for line in lines
+        ]
+    )
+
+
+def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
+    """The columns of the desk, the decision first: on a phone it is what fits."""
+    every = tuple(lines)
+    finest = max((decimals(line.target.scaleb(2)) for line in every if line.target is not None), default=2)
+    return {
+        "symbol": TextColumn("Symbol", width=92, pinned=True, disabled=True),
+        "current": NumberColumn("Current %", width=84, format="%.2f", disabled=True, help=_CURRENT),
+        "target": NumberColumn("Target %", width=92, format=f"%.{min(max(finest, 2), 4)}f", step=0.0001, help=_TARGET),
+        "after": NumberColumn(
+            "After %", width=84, format="%.2f", disabled=True, help="Weight once the trades are done."
+        ),
+        "trade": NumberColumn(
+            "Trade", width=88, format=_signed([li.trade for li in every]), disabled=True, help=_TRADE
+        ),
+        "locked": CheckboxColumn("Lock", width=60, help="A locked line is neither bought nor sold."),
+        "quantity": NumberColumn("Quantity", width=96, format=_exact([li.quantity for li in every]), disabled=True),
+        "price": NumberColumn("Price", width=96, format=_money_format(currency), disabled=True),
+        "value": NumberColumn(_titled("Value", currency), width=118, format=_money_format(currency), disabled=True),
+        "name": TextColumn("Name", width=220, disabled=True),
+        "priced": TextColumn("Price from", width=170, disabled=True),
+    }
+
+
+_CURRENT = "Weight now, counting money put in or taken out."
+_TARGET = "Type a percentage. Leave it empty for a holding without a target; 0 sells it."
+_TRADE = "Units to buy (+) or sell (−)."
+
+
+# ── Trades ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def trades_frame(plan: TradePlan) -> pd.DataFrame:
+    """One row per trade in the order of the plan: sells first."""
+    return pd.DataFrame(
+        [
+            {
+                "side": trade.side.value.capitalize(),
+                "symbol": trade.symbol,
+                "quantity": float(trade.quantity),
+                "price": float(trade.price),
+                "value": float(trade.value),
+                "before": _points(trade.weight_before),
+                "after": _points(trade.weight_after),
+                "target": _points(trade.weight_target),
+                "reason": trade.reason,
+            }
+            for trade in plan.trades
+        ]
+    )
+
+
+def trades_columns(plan: TradePlan, currency: str) -> dict[str, Any]:
+    """The columns of the trade table."""
+    return {
+        "side": TextColumn("Side", width=54, pinned=True),
+        "symbol": TextColumn("Symbol", width=84, pinned=True),
+        "quantity": NumberColumn("Quantity", width=84, format=_exact([t.quantity for t in plan.trades])),
+        "price": NumberColumn("Price", width=88, format=_money_format(currency)),
+        "value": NumberColumn(_titled("Value", currency), width=108, format=_money_format(currency)),
+        "before": NumberColumn("Before %", width=78, format="%.2f"),
+        "after": NumberColumn("After %", width=72, format="%.2f"),
+        "target": NumberColumn("Target %", width=76, format="%.2f"),
+        "reason": TextColumn("Reason", width=420),
+    }
+
+
+# ── Holdings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def holdings_frame(
+    portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote], now: datetime
+) -> pd.DataFrame:
+    """One row per position; the gain only where the cost is known."""
+    rows = []
+    for position in portfolio.positions:
+        quote, value, cost = quotes.get(position.symbol), valuation.values.get(position.symbol), cost_of(position)
+        gain = value - cost if value is not None and cost is not None else None
+        rows.append(
+            {
+                "symbol": position.symbol,
+                "name": position.name,
+                "quantity": float(position.quantity),
+                "price": float(quote.price) if quote else None,
+                "value": _number(value),
+                "weight": _points(valuation.weight(position.symbol)),
+                "cost": _number(cost),
+                "gain": _number(gain),
+                "gain_percent": _points(gain / cost) if gain is not None and cost else None,
+                "priced": price_age_text(quote, now) if quote else "no price",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def holdings_columns(portfolio: Portfolio, currency: str) -> dict[str, Any]:
+    """The columns of the holdings table."""
+    return {
+        "symbol": TextColumn("Symbol", width=92, pinned=True),
+        "name": TextColumn("Name", width=220),
+        "quantity": NumberColumn("Quantity", width=96, format=_exact([p.quantity for p in portfolio.positions])),
+        "price": NumberColumn("Price", width=96, format=_money_format(currency)),
+        "value": NumberColumn(_titled("Value", currency), width=118, format=_money_format(currency)),
+        "weight": NumberColumn("Weight %", width=84, format="%.2f"),
+        "cost": NumberColumn("Cost", width=112, format=_money_format(currency)),
+        "gain": NumberColumn("Unrealised gain", width=122, format="%+,.2f"),
+        "gain_percent": NumberColumn("Gain %", width=80, format="%+.2f"),
+        "priced": TextColumn("Price from", width=170),
+    }
+
+
+def lots_frame(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> pd.DataFrame:
+    """One row per tax lot of every position that has lots."""
+    return pd.DataFrame(
+        [
+            {
+                "symbol": position.symbol,
+                "acquired": lot.acquired.isoformat() if lot.acquired else "not known",
+                "quantity": float(lot.quantity),
+                "unit_cost": float(lot.unit_cost),
+                "cost": float(lot.quantity * lot.unit_cost),
+                "gain": _number(lot.quantity * (quote.price - lot.unit_cost)) if quote else None,
+            }
+            for position in portfolio.positions
+            for quote in [quotes.get(position.symbol)]
+            for lot in position.lots
+        ]
+    )
+
+
+def lots_columns(portfolio: Portfolio, currency: str) -> dict[str, Any]:
+    """The columns of the lots table."""
+    quantities = [lot.quantity for position in portfolio.positions for lot in position.lots]
+    return {
+        "symbol": TextColumn("Symbol", width=92, pinned=True),
+        "acquired": TextColumn("Acquired", width=110),
+        "quantity": NumberColumn("Quantity", width=96, format=_exact(quantities)),
+        "unit_cost": NumberColumn("Unit cost", width=96, format=_money_format(currency)),
+        "cost": NumberColumn(_titled("Cost", currency), width=118, format=_money_format(currency)),
+        "gain": NumberColumn("Unrealised gain", width=122, format="%+,.2f"),
+    }
+
+
+def set_aside_table(lines: Iterable[SetAside], currency: str) -> None:
+    """The lines of an account that are shown and never traded, each with its reason."""
+    rows = [{"what": li.description, "why": li.reason, "value": _number(li.value)} for li in lines]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        alt="Lines of the account that are not traded, with the reason",
+        column_config={
+            "what": TextColumn("Line", width=260),
+            "why": TextColumn("Why it is not traded", width=380),
+            "value": NumberColumn(_titled("Value", currency), width=118, format=_money_format(currency)),
+        },
+    )
+
+
+# ── How columns are written ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _points(weight: Decimal | None) -> float | None:
+    return None if weight is None else float(weight * 100)
+
+
+def _number(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
+
+
+def _money_format(currency: str) -> str:
+    return f"{_SIGNS.get(currency, '')}%,.2f"
+
+
+def _titled(title: str, currency: str) -> str:
+    return title if currency in _SIGNS else f"{title} ({currency})"
+
+
+def _exact(quantities: Iterable[Decimal]) -> str:
+    """As many decimals as the finest quantity has, at most six."""
+    finest = max((decimals(quantity.normalize()) for quantity in quantities), default=0)
+    return f"%,.{min(finest, 6)}f"
+
+
+def _signed(quantities: Iterable[Decimal]) -> str:
+    return _exact(quantities).replace("%", "%+", 1)

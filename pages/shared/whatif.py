@@ -1,0 +1,142 @@
+"""The desk of one run: what is looked up before anything is drawn, the one call for the plan, and what the buttons do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import streamlit as st
+
+from allocation import desk
+from allocation.allocation import Session
+from allocation.desk import DeskLine, Draft
+from allocation.errors import AllocationError, MissingPriceError, TargetError
+from allocation.model import Account, Portfolio, Quote
+from allocation.plan import plan_trades
+from allocation.rules import Rules
+from allocation.targets import TargetAllocation
+from allocation.trade_plan import TradePlan
+from allocation.valuation import Valuation, value_portfolio
+from pages.shared.drafts import Bench, bench_of
+from pages.shared.look import literal
+from pages.shared.state import require_session
+
+
+@dataclass(frozen=True)
+class View:
+    """What one run of the desk knows before it draws anything."""
+
+    portfolio: Portfolio
+    saved: TargetAllocation | None
+    quotes: Mapping[str, Quote]
+    valuation: Valuation
+    bench: Bench
+    now: datetime
+
+    @property
+    def account(self) -> Account:
+        """The account on the desk."""
+        return self.portfolio.account
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the draft says something else than the saved target."""
+        return self.saved is None or not desk.same_target(self.bench.draft, desk.draft_of(self.saved))
+
+    def lines(self, plan: TradePlan | None) -> tuple[DeskLine, ...]:
+        """The lines as they are drafted and, with a plan, what becomes of them."""
+        return desk.desk_lines(self.portfolio, self.bench.draft, self.quotes, plan)
+
+
+def look_up(session: Session) -> View:
+    """The account, its saved target, the prices at hand and the draft; no network."""
+    portfolio, saved = session.accounts.get_portfolio(), session.accounts.get_target_allocation()
+    manual = session.store.manual_prices(session.user.id)
+
+    def quotes_of(symbols: tuple[str, ...]) -> Mapping[str, Quote]:
+        return session.market.known(symbols, portfolio, manual)
+
+    bench = bench_of(portfolio, lambda: first_draft(portfolio, saved, quotes_of(portfolio.symbols)))
+    quotes = quotes_of(desk.desk_symbols(portfolio, bench.draft))
+    return View(portfolio, saved, quotes, value_portfolio(portfolio, quotes), bench, datetime.now(UTC))
+
+
+def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Mapping[str, Quote]) -> Draft:
+    """The saved target; before there is one, what the account holds, so that nothing trades until somebody decides."""
+    if saved is not None:
+        return desk.draft_of(saved)
+    valuation = value_portfolio(portfolio, quotes)
+    if valuation.unpriced or not valuation.values:
+        return Draft({})
+    return desk.set_from_current(Draft({}), portfolio.symbols, valuation.values, valuation.cash)
+
+
+def try_plan(view: View, rules: Rules, cash_flow: Decimal) -> tuple[TradePlan | None, str]:
+    """The plan for what is on the desk now, or the sentence that says why there is none."""
+    if view.bench.mistyped:
+        return None, view.bench.mistyped
+    try:
+        target = desk.target_of(view.bench.draft)
+        prices = {s: quote.price for s, quote in view.quotes.items()}
+        asked = (view.portfolio, target, prices, replace(rules, lock=target.locked), cash_flow)
+        return view.bench.planned(asked, lambda: plan_trades(*asked)), ""
+    except AllocationError as error:
+        return None, str(error)
+
+
+Verb = Callable[[View, Draft], Draft]
+
+
+def edit_draft(verb: Verb) -> None:
+    """Callback: apply a verb to the draft of the chosen account, for whoever is signed in now."""
+    view = look_up(require_session())
+    view.bench.change(lambda draft: verb(view, draft), view.portfolio)
+
+
+def from_current(view: View, draft: Draft) -> Draft:
+    """Verb: every target as the line stands now."""
+    if view.valuation.unpriced:
+        raise MissingPriceError(view.valuation.unpriced)
+    return desk.set_from_current(draft, view.bench.symbols, view.valuation.values, view.valuation.cash)
+
+
+def spread_rest(view: View, draft: Draft) -> Draft:
+    """Verb: what is missing to 100 %, in equal points over the unlocked lines."""
+    return desk.spread_rest(draft, view.bench.symbols)
+
+
+def equal_weights(view: View, draft: Draft) -> Draft:
+    """Verb: the same target for every unlocked line."""
+    return desk.equal_weights(draft, view.bench.symbols)
+
+
+def saved_draft(view: View, _: Draft) -> Draft:
+    """Verb: back to what is saved."""
+    return first_draft(view.portfolio, view.saved, view.quotes)
+
+
+def removal_of(symbol: str) -> Verb:
+    """Verb: take the line off the desk."""
+    return lambda _, draft: desk.remove_symbol(draft, symbol)
+
+
+def add_line(key: str) -> None:
+    """Callback: add the symbol typed into the field with this key."""
+    typed = st.session_state[key]
+    if typed.strip():
+        edit_draft(lambda view, draft: desk.add_symbol(draft, typed, view.bench.symbols))
+        st.session_state[key] = ""
+
+
+def save_targets() -> None:
+    """Callback: keep the draft as the account's target."""
+    session = require_session()
+    view = look_up(session)
+    try:
+        if view.bench.mistyped:
+            raise TargetError(view.bench.mistyped)
+        session.accounts.save_target_allocation(desk.target_of(view.bench.draft))
+    except AllocationError as error:
+        view.bench.notice = str(error)
+    else:
+        st.toast(f"Targets of {literal(view.account.name)} saved.", icon=":material/check:")
