@@ -41,8 +41,8 @@ class Demos:
                     self._visits.popitem(last=False)
         return demo
 
-    def of_browser(self, browser_key: str, now: datetime) -> Demo | None:
-        """The demo this browser opened, if it was used in the last two hours."""
+    def of_browser(self, browser_key: str, now: datetime, *, use: bool = True) -> Demo | None:
+        """The demo this browser opened, if it was used in the last two hours; only a `use` prolongs it."""
         with self._lock:
             last, demo = self._visits.get(browser_key, (now, None))
             if demo is None:
@@ -50,8 +50,9 @@ class Demos:
             if now - last > KEPT_FOR:
                 del self._visits[browser_key]
                 return None
-            self._visits[browser_key] = (now, demo)
-            self._visits.move_to_end(browser_key)
+            if use:
+                self._visits[browser_key] = (now, demo)
+                self._visits.move_to_end(browser_key)
             return demo
 
     def end(self, browser_key: str) -> None:

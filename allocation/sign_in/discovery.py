@@ -3,7 +3,8 @@
 import base64
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +14,7 @@ import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from allocation.errors import ProviderUnreachableError, SignInRefusedError
+from allocation.errors import AllocationError, ProviderUnreachableError, SignInRefusedError
 from allocation.sign_in.providers import Provider, is_loopback, is_safe_url
 
 DEADLINE_SECONDS = 4.0
@@ -21,6 +22,7 @@ LARGEST_ANSWER = 512 * 1024
 KEEP_SECONDS = 3600.0
 KEEP_FAILURE_SECONDS = 10.0
 REFETCH_KEYS_SECONDS = 30.0
+_POOL = ThreadPoolExecutor(8, thread_name_prefix="discovery")
 _SIGNING_KEY_TYPES = {"RSA", "EC"}  # never "oct": a shared secret is no proof of who signed
 
 
@@ -119,6 +121,21 @@ class ProviderServer:
 def server_of(provider: Provider) -> ProviderServer:
     """The server of a provider; one for each in a process, so that what it said is asked once."""
     return ProviderServer(provider)
+
+
+def ask_together(providers: Sequence[Provider]) -> dict[str, AllocationError]:
+    """What keeps each provider from being used right now, by its name; all are asked at once."""
+    asking = {provider.name: _POOL.submit(server_of(provider).metadata) for provider in providers}
+    wait(asking.values(), timeout=DEADLINE_SECONDS + 1)  # looking up a host name has no deadline of its own
+    faults: dict[str, AllocationError] = {}
+    for provider in providers:
+        asked = asking[provider.name]
+        error = asked.exception() if asked.done() else ProviderUnreachableError(provider.title, "no answer in time")
+        if isinstance(error, AllocationError):
+            faults[provider.name] = error
+        elif error is not None:
+            raise error
+    return faults
 
 
 def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:

@@ -1,0 +1,11 @@
+"""Evenkeel's way in: `streamlit run app.py`. The server loads this file once; every visitor's run executes it."""
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages.shared import server, shell
+
+if get_script_run_ctx(suppress_warning=True) is None:
+    app = st.App(__file__, routes=server.ROUTES, middleware=server.MIDDLEWARE, on_script_error=server.show_fault)
+else:
+    shell.show()

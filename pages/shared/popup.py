@@ -1,0 +1,57 @@
+"""streamlit-oauth's button and pop-up, used only to fetch a provider's answer; nothing it returns is believed here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from streamlit_oauth import OAuth2Component, StreamlitOauthError
+
+from allocation.errors import SignInRefusedError
+from allocation.sign_in.handshake import Handshake
+
+
+class SignInCancelledError(SignInRefusedError):
+    """The user closed the door at the provider."""
+
+
+class _Courier:
+    """The client streamlit-oauth asks for an address and for tokens. The tokens are `Handshake.exchange`'s affair."""
+
+    def __init__(self, authorize_url: str) -> None:
+        self._authorize_url = authorize_url
+
+    async def get_authorization_url(self, **_: Any) -> str:
+        return self._authorize_url
+
+    async def get_access_token(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+
+def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: str) -> Mapping[str, Any] | None:
+    """A button; once its pop-up has come back, what the provider answered, unchecked.
+
+    Raises:
+        ProviderUnreachableError: there is no address to open.
+        SignInCancelledError: the user said no.
+        SignInRefusedError: the answer is an error or no answer at all.
+    """
+    url = handshake.authorize_url(redirect_uri)
+    st.session_state[f"state-{key}"] = handshake.state  # where streamlit-oauth keeps its own, which is shorter
+    button = OAuth2Component(client=_Courier(url))
+    try:
+        answer = button.authorize_button(label, redirect_uri, "", key=key, use_container_width=True)
+    except StreamlitOauthError as error:
+        refusal = SignInCancelledError if "access_denied" in str(error) else SignInRefusedError
+        raise refusal("answer: an error, or of another attempt") from error
+    except (
+        TypeError,
+        KeyError,
+        AttributeError,
+        ValueError,
+    ) as error:  # a browser may send any JSON value as the answer
+        raise SignInRefusedError("answer: of no known form") from error
+    if answer is None:
+        return None
+    if not isinstance(answer, Mapping):
+        raise SignInRefusedError("answer: of no known form")
+    return answer

@@ -1,0 +1,133 @@
+"""The web server round the pages: its own two addresses, its headers, the browser's cookie, and what to say on a fault."""
+
+import logging
+import secrets
+from http.cookies import CookieError, SimpleCookie
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from allocation.errors import AllocationError
+from pages.shared.browser import CALLBACK_PATH, COOKIE, SECURE_COOKIE, cookie_value, key_of
+
+_log = logging.getLogger("evenkeel.server")
+
+BROWSER_HEADER = b"x-evenkeel-browser"  # the name that server.trustedUserHeaders in config.toml trusts
+_COMPONENT_PATH = "/component/"
+_PAGE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_CALLBACK_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "unsafe-none",  # the page that opened the pop-up reads its address
+}
+_CALLBACK_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signing you in…</title>
+<meta name="color-scheme" content="light dark"><style>body{font:16px system-ui;display:grid;place-items:center;
+min-height:90vh;margin:0}</style><p>Signing you in… This window closes by itself.</p></html>"""
+
+
+async def callback(_: Request) -> Response:
+    """Where a provider sends its answer: a page that stays, for the one that opened it to read and check."""
+    return HTMLResponse(_CALLBACK_PAGE, headers=_CALLBACK_HEADERS)
+
+
+async def health(_: Request) -> Response:
+    """Whether the server is up, for whatever watches it."""
+    return JSONResponse({"status": "ok"})
+
+
+class Edge:
+    """What every answer carries, and the one cookie: a random name for the browser, of no authority by itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or websocket."""
+        if scope["type"] == "websocket":
+            await self._app(_bound_to_browser(scope), receive, send)
+        elif scope["type"] == "http":
+            await self._app(scope, receive, _dressed(scope, send))
+        else:
+            await self._app(scope, receive, send)
+
+
+ROUTES = [Route(CALLBACK_PATH, callback), Route("/healthz", health)]
+MIDDLEWARE = [Middleware(Edge)]
+
+
+def show_fault(fault: Exception) -> bool:
+    """Tell the visitor what can be told; the rest goes to the log under a reference."""
+    if isinstance(fault, AllocationError):
+        st.error(str(fault), icon=":material/error:")
+        return True
+    reference = secrets.token_hex(4)
+    _log.error("Fault %s", reference, exc_info=fault)
+    st.error(
+        f"Something went wrong on our side, and nothing was saved by it. Reload the page; if it happens again, "
+        f"tell whoever runs Evenkeel the reference **{reference}**.",
+        icon=":material/error:",
+    )
+    return True
+
+
+def _bound_to_browser(scope: Scope) -> Scope:
+    """The same websocket, naming its browser in a header of ours; whatever the client wrote there is dropped.
+
+    Streamlit resumes a session by its id alone unless identities differ; with this they do for another browser.
+    """
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() != BROWSER_HEADER]
+    key = key_of(cookie_value(_cookies(scope)))
+    return {**scope, "headers": [*kept, (BROWSER_HEADER, key.encode())]}
+
+
+def _dressed(scope: Scope, send: Send) -> Send:
+    async def dressed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _PAGE_HEADERS.items():
+                headers.setdefault(name, value)
+            if not scope["path"].startswith((_COMPONENT_PATH, CALLBACK_PATH)):
+                headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+                _name_browser(scope, headers)
+        await send(message)
+
+    return dressed
+
+
+def _name_browser(scope: Scope, headers: MutableHeaders) -> None:
+    asked = Headers(scope=scope)
+    # An answer of "not modified" has no type, but the browser that asks for a page says so.
+    page = "text/html" in (headers.get("content-type", "") + asked.get("accept", ""))
+    if not page or cookie_value(_cookies(scope)):
+        return
+    secure = "https" in (scope["scheme"], asked.get("x-forwarded-proto", ""))
+    answer = Response()
+    answer.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        secrets.token_urlsafe(32),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )
+    headers.append("set-cookie", answer.headers["set-cookie"])
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(Headers(scope=scope).get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in cookies.items()}

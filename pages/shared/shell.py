@@ -1,0 +1,115 @@
+"""The frame of every page: the table of pages, the gate before them, and who and which account at the side."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from allocation.allocation import Session, select_account
+from allocation.model import Account
+from pages.shared import state
+
+ROOT = Path(__file__).resolve().parents[2]
+WATCH_SECONDS = 5
+_PICKER = "shell.account"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table of pages."""
+
+    file: str
+    title: str
+    icon: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether this version has the page."""
+        return (ROOT / self.file).is_file()
+
+
+SIGN_IN = Entry("pages/sign_in.py", "Evenkeel", ":material/balance:")
+PAGES = (
+    Entry("pages/rebalance.py", "Rebalance", ":material/balance:"),
+    Entry("pages/holdings.py", "Holdings", ":material/pie_chart:"),
+    Entry("pages/accounts.py", "Accounts", ":material/account_balance:"),
+    Entry("pages/orders.py", "Orders", ":material/receipt_long:"),
+    Entry("pages/history.py", "History", ":material/history:"),
+)
+
+
+def show() -> None:
+    """Run the page at the visitor's address; a visitor who is not signed in gets sign-in at every address."""
+    session = state.current_session()
+    page = _page_at_address(signed_in=session is not None)
+    st.set_page_config(f"{page.title} · Evenkeel" if page.title != SIGN_IN.title else "Evenkeel", "⚖️", layout="wide")
+    if session is not None:
+        state.selected_account(session)
+        _sidebar(session)
+        _watch()
+    page.run()
+
+
+def _page_at_address(*, signed_in: bool) -> Page:
+    # Sign-in has the address "/" and, as long as nobody is signed in, every other one too: the address asked for
+    # stays in the browser with its query, and is simply there once the visitor is signed in.
+    start = st.Page(ROOT / SIGN_IN.file, title=SIGN_IN.title, icon=SIGN_IN.icon, default=True, visibility="hidden")
+    others = [
+        st.Page(
+            ROOT / (entry.file if signed_in else SIGN_IN.file),
+            title=entry.title,
+            icon=entry.icon,
+            url_path=Path(entry.file).stem,
+        )
+        for entry in PAGES
+        if entry.exists
+    ]
+    direct = st.Page(ROOT / SIGN_IN.file, title="Sign in", url_path="sign_in", visibility="hidden")
+    return st.navigation([start, *others, direct], position="sidebar" if signed_in else "hidden")
+
+
+def _sidebar(session: Session) -> None:
+    with st.sidebar:
+        _account_picker(session)
+        with st.container(key="shell-user"):
+            who = session.user
+            st.caption("You are exploring the demo: sample data, nothing is kept." if who.demo else "Signed in as")
+            if not who.demo:
+                st.text(who.email or who.name)
+            st.button(
+                "Sign out", key="shell.sign_out", icon=":material/logout:", on_click=state.sign_out, width="stretch"
+            )
+
+
+def _account_picker(session: Session) -> None:
+    accounts = {account.id: account for account in session.accounts.list()}
+    if not accounts:
+        st.caption("No account yet. Bring one in on the Accounts page.")
+        return
+    st.session_state[_PICKER] = session.accounts.selected_id
+    st.selectbox(
+        "Account",
+        list(accounts),
+        key=_PICKER,
+        format_func=lambda account_id: _name_of(accounts[account_id]),
+        on_change=_choose,
+    )
+
+
+def _choose() -> None:
+    session = state.current_session()
+    chosen = st.session_state.get(_PICKER)
+    if session is not None and chosen is not None:
+        select_account(session, chosen)
+
+
+def _name_of(account: Account) -> str:
+    return " · ".join(filter(None, (account.name, account.masked_number)))
+
+
+@st.fragment(run_every=WATCH_SECONDS)
+def _watch() -> None:
+    """Clear this tab soon after the session ended in another one."""
+    if state.ended_elsewhere():
+        st.rerun()

@@ -1,0 +1,195 @@
+"""What is remembered between two runs of a page: who is signed in, which account is selected, what to say next."""
+
+import functools
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
+
+import streamlit as st
+
+from allocation.allocation import Session, select_account, start_session
+from allocation.errors import AccountNotFoundError
+from allocation.ports import User
+from allocation.sign_in.demos import Demo
+from allocation.sign_in.handshake import Handshake
+from pages.shared.browser import browser_key
+from pages.shared.cache import demos, workbench
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SIGNED_IN = "state.signed_in"
+_ATTEMPTS = "state.attempts"
+_NOTICE = "state.notice"
+_ENDED = "Your session has ended. Sign in again to go on."
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session of the product and the record that keeps it alive; a demo has no record."""
+
+    session: Session
+    session_id: str = ""
+
+
+def require_session() -> Session:
+    """The session of whoever is signed in. Anybody else is shown the way to sign-in, and the page goes no further.
+
+    Good in pages, fragments and dialogs alike; callbacks use `signed_in`.
+    """
+    session = current_session()
+    if session is None:
+        st.info("Sign in to see this page.", icon=":material/lock:")
+        st.link_button("Sign in", "/")
+        st.stop()
+    return session
+
+
+def current_session() -> Session | None:
+    """The session if it is still alive, or the one this browser began in another tab or before a refresh."""
+    kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    if kept is not None and _is_alive(kept):
+        return kept.session
+    if kept is not None:
+        _forget_everything()
+        say(_ENDED)
+    found = _of_this_browser()
+    if found is None:
+        return None
+    st.session_state[_SIGNED_IN] = found
+    return found.session
+
+
+def signed_in(callback: Callable[P, R]) -> Callable[P, R | None]:
+    """For callbacks: they run before the page's own check, so they are not run at all for a session that ended."""
+
+    @functools.wraps(callback)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        return callback(*args, **kwargs) if current_session() else None
+
+    return checked
+
+
+def begin(user: User) -> None:
+    """Sign in a user whose identity was proved; an earlier session of this browser ends."""
+    directory, key, now = workbench().directory, browser_key(), datetime.now(UTC)
+    _end_what_this_browser_began()
+    _keep(SignedIn(_session_of(user), directory.begin_session(user, key, now)))
+
+
+def begin_demo() -> None:
+    """Open a demo with sample data of its own."""
+    _end_what_this_browser_began()
+    _keep(_visiting(demos().begin(browser_key(), datetime.now(UTC))))
+
+
+def sign_out() -> None:
+    """End the session here and in every other tab."""
+    kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    if kept and kept.session_id:
+        workbench().directory.end_session(kept.session_id, datetime.now(UTC))
+    _end_what_this_browser_began()
+    _forget_everything()
+    say("You are signed out.")
+
+
+def ended_elsewhere() -> bool:
+    """Whether this tab's session ended in another tab or ran out. Asking does not prolong it."""
+    kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    key = browser_key()
+    if kept is None or not key:
+        return False
+    now = datetime.now(UTC)
+    if kept.session.user.demo:
+        return demos().of_browser(key, now, use=False) is None
+    return workbench().directory.session_of_browser(key, now) != kept.session_id
+
+
+def attempt(provider: str, start: Callable[[], Handshake]) -> tuple[str, Handshake]:
+    """The attempt to sign in with a provider that this tab has open, with the widget key that belongs to it."""
+    attempts = st.session_state.setdefault(_ATTEMPTS, {})
+    if provider not in attempts:
+        handshake = start()
+        attempts[provider] = (f"sign_in.{provider}.{secrets.token_hex(4)}", handshake)
+    found: tuple[str, Handshake] = attempts[provider]
+    return found
+
+
+def drop_attempt(provider: str) -> None:
+    """Forget the open attempt, so that the next one starts afresh."""
+    st.session_state.get(_ATTEMPTS, {}).pop(provider, None)
+
+
+def say(notice: str) -> None:
+    """Something to tell the visitor when the next page is shown."""
+    st.session_state[_NOTICE] = notice
+
+
+def take_notice() -> str:
+    """What there is to tell, once; empty when nothing is."""
+    notice: str = st.session_state.pop(_NOTICE, "")
+    return notice
+
+
+def selected_account(session: Session) -> str | None:
+    """The selected account's id; the first one when none was chosen yet or the chosen one is gone."""
+    known = [account.id for account in session.accounts.list()]
+    if session.accounts.selected_id in known:
+        return session.accounts.selected_id
+    for account_id in (st.query_params.get("account", ""), *known):
+        try:
+            return select_account(session, account_id).id
+        except AccountNotFoundError:
+            continue  # the address may name an account that is not the visitor's; it is as good as none
+    return None
+
+
+def _is_alive(kept: SignedIn) -> bool:
+    now, key = datetime.now(UTC), browser_key()
+    if not kept.session.user.demo:
+        return workbench().directory.find_session(kept.session_id, now) is not None
+    return not key or demos().of_browser(key, now) is not None
+
+
+def _of_this_browser() -> SignedIn | None:
+    key, now = browser_key(), datetime.now(UTC)
+    if not key:
+        return None
+    directory = workbench().directory
+    session_id = directory.session_of_browser(key, now)
+    user = directory.find_session(session_id, now) if session_id else None
+    if session_id and user:
+        return SignedIn(_session_of(user), session_id)
+    demo = demos().of_browser(key, now)
+    return _visiting(demo) if demo else None
+
+
+def _end_what_this_browser_began() -> None:
+    key, now = browser_key(), datetime.now(UTC)
+    if not key:
+        return
+    demos().end(key)
+    session_id = workbench().directory.session_of_browser(key, now)
+    if session_id:
+        workbench().directory.end_session(session_id, now)
+
+
+def _session_of(user: User) -> Session:
+    return start_session(user, workbench().store, workbench().market)
+
+
+def _visiting(demo: Demo) -> SignedIn:
+    return SignedIn(start_session(demo.user, demo.store, demo.market))
+
+
+def _keep(signed_in: SignedIn) -> None:
+    _forget_everything()
+    st.session_state[_SIGNED_IN] = signed_in
+
+
+def _forget_everything() -> None:
+    """Nothing of one user may be left in the tab for the next."""
+    for key in list(st.session_state):
+        del st.session_state[key]

@@ -1,0 +1,150 @@
+"""Who am I? The demo, the providers of this installation, and the local account."""
+
+import logging
+
+import streamlit as st
+
+from allocation.errors import AllocationError, ProviderUnreachableError, SettingsError, SignInRefusedError
+from allocation.sign_in.discovery import ask_together
+from allocation.sign_in.id_token import Identity
+from allocation.sign_in.local import SHORTEST_PASSWORD
+from allocation.sign_in.providers import Provider
+from allocation.utils import oauth
+from pages.shared import state
+from pages.shared.browser import callback_address
+from pages.shared.cache import local_accounts, workbench
+from pages.shared.popup import SignInCancelledError, provider_answer
+
+_log = logging.getLogger("evenkeel.sign_in")
+NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
+_CARD = """<style>
+.st-key-sign-in-card {max-width: 27rem; margin: 2vh auto 0;}
+.st-key-sign-in-card iframe {border-radius: .5rem;}
+</style>"""
+
+
+def show_page() -> None:
+    """The card; or, for somebody signed in already, on to work."""
+    session = state.current_session()
+    if session is not None:
+        st.switch_page("pages/rebalance.py" if session.accounts.list() else "pages/accounts.py")
+    st.html(_CARD)
+    with st.container(key="sign-in-card"):
+        show_product()
+        show_notice()
+        show_demo()
+        place_of_providers = st.container()  # filled last: a provider that is slow keeps nobody from the rest
+        if workbench().settings.local_accounts:
+            show_local()
+        with place_of_providers:
+            show_providers()
+
+
+def show_product() -> None:
+    """The name, and in one sentence what it is for."""
+    st.title(":material/balance: Evenkeel", anchor=False)
+    st.markdown("Bring a portfolio back to its target: see the drift, and get the exact trades that close it.")
+
+
+def show_notice() -> None:
+    """What happened before this page was shown."""
+    notice = state.take_notice()
+    if notice:
+        st.info(notice, icon=":material/info:")
+
+
+def show_demo() -> None:
+    """The shortest way in."""
+    st.button("Explore the demo", key="sign_in.demo", type="primary", width="stretch", on_click=state.begin_demo)
+    st.caption("Sample accounts and prices. No account needed, nothing is kept.")
+
+
+def show_providers() -> None:
+    """A button for each provider that answers; a sentence for each that does not."""
+    providers = workbench().settings.providers
+    faults = ask_together(providers)
+    for provider in providers:
+        fault = faults.get(provider.name)
+        if fault is None:
+            show_provider(provider)
+        else:
+            _log.warning("%s: not offered: %s", provider.name, getattr(fault, "reason", fault))
+            st.warning(NOT_USABLE.format(provider.title) if isinstance(fault, SignInRefusedError) else str(fault))
+
+
+def show_provider(provider: Provider) -> None:
+    """The button, and what became of its pop-up."""
+    try:
+        identity = identity_from(provider)
+    except SignInCancelledError:
+        start_again(provider, "Sign-in was cancelled. You can try again.")
+    except (SignInRefusedError, ProviderUnreachableError) as error:
+        _log.warning("%s: refused: %s", provider.name, error.reason)
+        start_again(provider, str(error))
+    except SettingsError as error:
+        st.warning(str(error))
+    else:
+        if identity is not None:
+            welcome(identity)
+
+
+def identity_from(provider: Provider) -> Identity | None:
+    """The proved identity of the visitor, once the pop-up has come back."""
+    key, handshake = state.attempt(provider.name, lambda: oauth(provider))
+    redirect_uri = callback_address(workbench().settings.base_url)
+    answer = provider_answer(f"Continue with {provider.title}", handshake, redirect_uri, key)
+    if answer is None:
+        return None
+    return handshake.exchange(answer.get("code"), answer.get("state"), answer.get("iss"))
+
+
+def welcome(identity: Identity) -> None:
+    """Let in whoever a provider vouches for."""
+    user = workbench().directory.user_for_identity(identity.issuer, identity.subject, identity.name, identity.email)
+    _log.info("signed in user %s of %s", user.id, identity.issuer)
+    state.begin(user)
+    st.rerun()
+
+
+def start_again(provider: Provider, notice: str) -> None:
+    """A button with a new attempt behind it: the old one can never succeed."""
+    state.drop_attempt(provider.name)
+    state.say(notice)
+    st.rerun()
+
+
+def show_local() -> None:
+    """The form for user name and password; before anybody has one, the form that creates the first."""
+    first_run = local_accounts().first_run
+    st.divider()
+    with st.form("sign_in.local", border=False):
+        st.markdown("**Create the first account**" if first_run else "**Sign in with a local account**")
+        user_name = st.text_input("User name", key="sign_in.user_name", max_chars=64, autocomplete="username")
+        password = st.text_input(
+            "Password",
+            key="sign_in.password",
+            type="password",
+            max_chars=200,
+            autocomplete="new-password" if first_run else "current-password",
+            help=f"At least {SHORTEST_PASSWORD} characters; a few words in a row are fine." if first_run else None,
+        )
+        pressed = st.form_submit_button("Create account" if first_run else "Sign in", width="stretch")
+    if pressed:
+        enter(user_name, password, first_run=first_run)
+
+
+def enter(user_name: str, password: str, *, first_run: bool) -> None:
+    """Sign in with a local account, or say why not."""
+    accounts = local_accounts()
+    try:
+        user = accounts.create_first(user_name, password) if first_run else accounts.check(user_name, password)
+    except AllocationError as error:
+        _log.warning("local: %s", error.code)
+        st.error(str(error), icon=":material/error:")
+        return
+    _log.info("local: signed in user %s", user.id)
+    state.begin(user)
+    st.rerun()
+
+
+show_page()
