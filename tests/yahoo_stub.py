@@ -1,0 +1,171 @@
+"""A loopback Yahoo that unmodified yfinance talks to, through the proxy variables of the environment.
+
+It answers CONNECT for Yahoo's hosts only, ends the TLS of the tunnel with a certificate of its own, and so keeps the
+client's addresses, cookies, crumb and certificate checks in play. Nothing can leave the machine: other hosts get 403.
+"""
+
+import json
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import trustme
+
+HOSTS = ("fc.yahoo.com", "query1.finance.yahoo.com", "query2.finance.yahoo.com", "guce.yahoo.com", "consent.yahoo.com")
+NEW_YORK_CLOSE = 1_795_208_400  # Friday 20 November 2026, 16:00 in New York
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes over the wire. `missing` bytes are promised and never sent; `wait` seconds pass before it."""
+
+    body: bytes | str
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    missing: int = 0
+    wait: float = 0
+    dropped: bool = False
+
+
+def chart(symbol: str, price: object = 100.5, currency: object = "USD", time: object = NEW_YORK_CLOSE) -> str:
+    """A chart of one day as Yahoo sends it, cut down to what yfinance and we look at."""
+    meta = {
+        "currency": currency,
+        "symbol": symbol,
+        "exchangeName": "NMS",
+        "instrumentType": "EQUITY",
+        "regularMarketTime": time,
+        "exchangeTimezoneName": "America/New_York",
+        "regularMarketPrice": price,
+        "priceHint": 2,
+        "dataGranularity": "1d",
+        "range": "1d",
+    }
+    quote = {name: [100.0] for name in ("open", "high", "low", "close", "volume")}
+    result = {"meta": meta, "timestamp": [NEW_YORK_CLOSE], "indicators": {"quote": [quote]}}
+    return json.dumps({"chart": {"result": [result], "error": None}})
+
+
+NOT_FOUND = Answer(
+    '{"chart": {"result": null, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}}',
+    404,
+)
+TOO_MANY_REQUESTS = Answer("Too Many Requests\r\n", 429)
+
+
+@dataclass
+class YahooStub:
+    """What Yahoo knows, and what it was asked.
+
+    Attributes:
+        answers: by Yahoo's symbol; unknown symbols get 404.
+        asked: the path of every request that reached us through the tunnel, in order.
+        silent: take connections and never say a word.
+    """
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    silent: bool = False
+    url: str = ""
+    certificate: str = ""
+
+    def knows(
+        self, symbol: str, price: object = 100.5, currency: object = "USD", time: object = NEW_YORK_CLOSE
+    ) -> None:
+        """Give a symbol a chart."""
+        self.answers[symbol] = Answer(chart(symbol, price, currency, time))
+
+    @property
+    def charts(self) -> list[str]:
+        """The symbols whose charts were asked for."""
+        return [unquote(path.rsplit("/", 1)[1]) for path in self.asked if "/v8/finance/chart/" in path]
+
+    def answer(self, host: str, path: str) -> Answer:
+        """What Yahoo says to one request."""
+        self.asked.append(path)
+        if host == "fc.yahoo.com":
+            cookie = "A3=d=stub; Max-Age=31557600; Domain=.yahoo.com; Path=/; SameSite=None; Secure; HttpOnly"
+            return Answer("", 404, (("Set-Cookie", cookie),))
+        if path == "/v1/test/getcrumb":
+            return Answer("StUbCrUmB")
+        if path.startswith("/v8/finance/chart/"):
+            symbol = unquote(path.rsplit("/", 1)[1])
+            return self.answers.get(symbol) or self.answers.get("*") or NOT_FOUND
+        return Answer("<html></html>")
+
+
+@contextmanager
+def yahoo_on_loopback(folder: Path) -> Iterator[YahooStub]:
+    """Run a stub while the block lasts; the environment is to send Yahoo's traffic to its `url`."""
+    stub = YahooStub()
+    authority = trustme.CA()
+    stub.certificate = str(folder / "yahoo-ca.pem")
+    authority.cert_pem.write_to_path(stub.certificate)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*HOSTS).configure_cert(tls)
+    server = _Server(("127.0.0.1", 0), _handler(stub, tls))
+    stub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is part of the game."""
+
+
+def _handler(stub: YahooStub, tls: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        host = ""
+
+        def do_CONNECT(self) -> None:
+            self.host = self.path.split(":")[0]
+            if self.host not in HOSTS:
+                self.send_error(403)
+                return
+            if stub.silent:
+                time.sleep(30)
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self.connection = tls.wrap_socket(self.connection, server_side=True)
+            self.rfile = self.connection.makefile("rb")
+            self.wfile = socketserver._SocketWriter(self.connection)  # type: ignore[attr-defined]
+            self.close_connection = False
+
+        def do_GET(self) -> None:
+            self._send(stub.answer(self.host, urlsplit(self.path).path))
+
+        def _send(self, answer: Answer) -> None:
+            time.sleep(answer.wait)
+            if answer.dropped:
+                self.connection.close()
+                self.close_connection = True
+                return
+            body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
+            self.send_response(answer.status)
+            for name, value in (*answer.headers, ("Content-Length", str(len(body) + answer.missing))):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = answer.missing > 0
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    return Handler
