@@ -54,7 +54,7 @@ def show() -> None:
 def _page_at_address(*, signed_in: bool) -> Page:
     # Sign-in has the address "/" and, as long as nobody is signed in, every other one too: the address asked for
     # stays in the browser with its query, and is simply there once the visitor is signed in.
-    start = st.Page(ROOT / SIGN_IN.file, title=SIGN_IN.title, icon=SIGN_IN.icon, default=True, visibility="hidden")
+    start = st.Page(ROOT / SIGN_IN.file, title=SIGN_IN.title, url_path="start", default=True, visibility="hidden")
     others = [
         st.Page(
             ROOT / (entry.file if signed_in else SIGN_IN.file),
