@@ -1,0 +1,102 @@
+"""Accounts from files: the brokers' positions exports and a generic CSV, told apart by their header, never by their name."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from allocation.adapters.importers import fidelity, generic, schwab, vanguard
+from allocation.adapters.importers.imported import ImportedFile, LineProblem, Reconciliation
+from allocation.adapters.importers.reading import Reading
+from allocation.adapters.importers.table import Row, header_names, read_rows
+from allocation.adapters.importers.text import LARGEST_FILE, read_text
+from allocation.errors import ImportFileError
+
+__all__ = ["LARGEST_FILE", "TEMPLATE", "ImportedFile", "LineProblem", "Reconciliation", "read_accounts"]
+
+
+class Format(Protocol):
+    """One kind of file; each is a module of this package."""
+
+    NAME: str
+
+    def detect(self, rows: Sequence[Row]) -> Row | None:
+        """The header row, if the file is of this kind."""
+        ...
+
+    def read(self, rows: Sequence[Row], header: Row, reading: Reading) -> None:
+        """Read every row into accounts; raises `ImportFileError` when the file as a whole is damaged."""
+        ...
+
+
+# The first format that knows the header reads the file.
+FORMATS: tuple[Format, ...] = (fidelity, vanguard, schwab, generic)
+TEMPLATE = generic.TEMPLATE
+
+_DELIMITERS = (",", ";", "\t")
+_TRANSACTIONS = (
+    {"action", "symbol"},
+    {"transaction type", "symbol"},
+    {"trade date", "symbol"},
+    {"run date"},
+    {"activity type"},
+)
+
+
+def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile:
+    """The accounts in a file, with every line that could not be read; nothing is saved.
+
+    Args:
+        content: the file's bytes, at most 5 MB.
+        file_name: for messages only; it decides nothing.
+        now: timezone-aware; the time of prices in a file that has no date of its own.
+
+    Raises:
+        ImportFileError: the file as a whole cannot be read.
+    """
+    text = read_text(content)
+    digest = hashlib.sha256(content).hexdigest()
+    fault: ImportFileError | None = None
+    for delimiter in _DELIMITERS:
+        try:
+            rows = read_rows(text, delimiter)
+        except ImportFileError as error:
+            fault = fault or error
+            continue
+        found = _detect(rows)
+        if found:
+            form, header = found
+            reading = Reading(now, delimiter)
+            form.read(rows, header, reading)
+            return reading.finish(form.NAME, digest)
+    raise fault or _unknown(file_name)
+
+
+def _detect(rows: Sequence[Row]) -> tuple[Format, Row] | None:
+    """The format whose header is in the file, and that header."""
+    for form in FORMATS:
+        header = form.detect(rows)
+        if header:
+            if form is generic:
+                _refuse_transactions(header)
+            return form, header
+    _refuse_transactions(*rows)
+    return None
+
+
+def _refuse_transactions(*rows: Row) -> None:
+    for row in rows:
+        names = set(header_names(row))
+        if any(telling <= names for telling in _TRANSACTIONS):
+            raise ImportFileError(
+                f"Line {row.number} is the header of a list of transactions. Export the positions (what the account holds) instead.",
+                (f"line {row.number}",),
+            )
+
+
+def _unknown(file_name: str) -> ImportFileError:
+    return ImportFileError(
+        f"No header of a known format was found in {file_name[:60]!a}. Known are the positions exports of Fidelity, Schwab and "
+        "Vanguard, and the generic CSV with the columns symbol and quantity.",
+        ("header",),
+    )

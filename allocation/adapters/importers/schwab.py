@@ -1,0 +1,191 @@
+"""Schwab's positions export, for one account or for all of them.
+
+What the file looks like, by observation of exports from 2020 to 2026; Schwab publishes no description:
+- a title, "Positions for account Individual ...123 as of 09:28 AM ET, 2026/11/20", or "Positions for All-Accounts …"
+  followed by one block for each account: its label, the header again, its holdings and its total;
+- columns in any order, under long ("Qty (Quantity)", "Mkt Val (Market Value)") or older short names;
+- "Cash & Cash Investments" is the sweep cash, below zero when the account owes margin; purchased money funds such as
+  SWVXX have a line of their own and have to be sold like any fund;
+- "Positions Total" or "Account Total" closes a block; "--" and "N/A" stand for nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from allocation.adapters.importers.amounts import read_amount
+from allocation.adapters.importers.dates import read_moment
+from allocation.adapters.importers.draft import AccountDraft
+from allocation.adapters.importers.imported import LineProblem
+from allocation.adapters.importers.lines import LONGEST_LABEL, Line
+from allocation.adapters.importers.reading import Reading
+from allocation.adapters.importers.table import Columns, Row, columns_of, header_names, refuse_ragged, require_columns
+from allocation.errors import ImportFileError, NumberError, listed
+
+NAME = "Schwab"
+
+_COLUMNS = {
+    "symbol": ("symbol",),
+    "name": ("description", "name"),
+    "quantity": ("qty (quantity)", "quantity", "qty"),
+    "price": ("price",),
+    "value": ("mkt val (market value)", "market value", "mkt val"),
+    "cost": ("cost basis",),
+    "unit_cost": ("cost/share",),
+    "kind": ("asset type", "security type"),
+}
+_WANTED = {"symbol": "Symbol", "quantity": "Qty (Quantity)", "value": "Mkt Val (Market Value)"}
+_WAY_OUT = "Add it under Customize on Schwab's Positions page, then export again."
+
+_TITLE = re.compile(r"positions for (?:account )?(?P<label>.*?) as of (?P<moment>.*)", re.IGNORECASE)
+_LABEL = re.compile(r"(?P<name>.*?)[\s_]*(?:\.{2,}|…|[Xx*]{2,}-?)\s*(?P<number>[A-Z0-9-]{3,})", re.IGNORECASE)
+_CASH = re.compile(r"(futures )?cash( (&|and) (cash investments|money market|sweep).*)?", re.IGNORECASE)
+_TOTAL = re.compile(r"((account|positions|grand) )?total( market value)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One account's part of the file."""
+
+    label: str
+    header: Row
+    body: tuple[Row, ...]
+
+
+def detect(rows: Sequence[Row]) -> Row | None:
+    """The first header row of a Schwab export, if there is one."""
+    return next((row for row in rows if _is_header(row)), None)
+
+
+def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
+    """Read every account's block."""
+    filled = [row for row in rows if row.filled]
+    reading.as_of = _moment(filled)
+    blocks = _blocks(filled, header)
+    _refuse_same_account(blocks)
+    for block in blocks:
+        columns = columns_of(block.header, _COLUMNS)
+        require_columns(columns, block.header, _WANTED, _WAY_OUT)
+        table = [row for row in block.body if not _is_prose(row)]
+        refuse_ragged(table, columns, ("symbol", "quantity", "value"))
+        account = reading.account(NAME, *_number_and_name(block.label))
+        for row in table:
+            _read_row(row, columns, account)
+
+
+def _is_header(row: Row) -> bool:
+    names = set(header_names(row))
+    return {"symbol"} < names and bool(names & set(_COLUMNS["value"])) and bool(names & set(_COLUMNS["name"]))
+
+
+def _title(row: Row) -> re.Match[str] | None:
+    """The match of "Positions for … as of …"; a name with a comma may have been split into cells."""
+    return _TITLE.match(", ".join(row.filled))
+
+
+def _moment(rows: Sequence[Row]) -> datetime | None:
+    titles = (title for row in rows if (title := _title(row)))
+    return next((moment for title in titles if (moment := read_moment(title["moment"]))), None)
+
+
+def _blocks(rows: Sequence[Row], first: Row) -> list[Block]:
+    """Each header with its rows; the label is the line above the header, or the account in the title."""
+    starts = [place for place, row in enumerate(rows) if row.number >= first.number and _is_header(row)]
+    ends = [*starts[1:], len(rows)]
+    blocks = []
+    for start, end in zip(starts, ends, strict=True):
+        last = end if end == len(rows) else _above(rows, end)
+        blocks.append(Block(_label(rows, start), rows[start], tuple(rows[start + 1 : last])))
+    return blocks
+
+
+def _above(rows: Sequence[Row], header: int) -> int:
+    """Where the label (and the title, if any) above a header begins."""
+    start = header
+    while start and _is_label(rows[start - 1]):
+        start -= 1
+    return start
+
+
+def _is_label(row: Row) -> bool:
+    """A title or an account's name: at most three cells (a name may hold commas) and no amounts in them."""
+    return bool(_title(row)) or (
+        len(row.filled) <= 3 and not any(re.match(r"[-+($]*\d|--|N/A", cell) for cell in row.cells)
+    )
+
+
+def _label(rows: Sequence[Row], header: int) -> str:
+    for row in reversed(rows[_above(rows, header) : header]):
+        title = _title(row)
+        label = title["label"] if title else ", ".join(row.filled)
+        if label:
+            return label
+    return ""
+
+
+def _number_and_name(label: str) -> tuple[str, str]:
+    """The end of the account number, and the name with spaces for Schwab's underscores."""
+    found = _LABEL.fullmatch(label[:LONGEST_LABEL])
+    name = (found["name"] if found else label).replace("_", " ").strip()
+    return (found["number"] if found else ""), name or "Schwab account"
+
+
+def _refuse_same_account(blocks: Sequence[Block]) -> None:
+    labels = [block.label for block in blocks]
+    twice = sorted({label or "without a name" for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ImportFileError(
+            f"The file has two tables for the account {listed(twice)}. Give the accounts different names at Schwab, "
+            "or export them one by one.",
+            twice,
+        )
+
+
+def _is_prose(row: Row) -> bool:
+    """Disclaimers and remarks stand alone in their line and have several words."""
+    return len(row.filled) == 1 and (len(row.filled[0].split()) > 1 or bool(_title(row)))
+
+
+def _read_row(row: Row, columns: Columns, account: AccountDraft) -> None:
+    try:
+        line = _line(row, columns)
+    except NumberError as error:
+        account.problems.append(LineProblem(row.number, row.text, str(error), account.id))
+        return
+    if _TOTAL.fullmatch(line.symbol):
+        account.file_total = line.value
+    elif _is_cash(line):
+        account.cash += line.value or Decimal(0)
+        if line.value and line.value < 0:
+            account.notes.append(
+                f"Line {line.number}: the cash is below zero; the account owes {-line.value:,.2f} on margin."
+            )
+    elif line.symbol.lower().startswith("futures positions"):
+        if line.value:
+            account.put_aside(line, "Futures: they are kept out of the plan.")
+    else:
+        account.hold(line)
+
+
+def _is_cash(line: Line) -> bool:
+    """The sweep. A line CASH with a price of its own is the bank with that ticker."""
+    return bool(_CASH.fullmatch(line.symbol)) and (line.price is None or line.price == 1)
+
+
+def _line(row: Row, columns: Columns) -> Line:
+    symbol = columns.cell(row, "symbol")
+    label = symbol or columns.cell(row, "name") or "the line"
+    return Line(
+        number=row.number,
+        text=row.text,
+        symbol=symbol,
+        name=columns.cell(row, "name"),
+        quantity=read_amount(columns.cell(row, "quantity"), f"The quantity of {label}"),
+        price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
+        value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
+        cost=read_amount(columns.cell(row, "cost"), f"The cost basis of {label}"),
+        unit_cost=read_amount(columns.cell(row, "unit_cost"), f"The cost of one share of {label}"),
+        kind=columns.cell(row, "kind"),
+    )
