@@ -183,18 +183,3 @@ def test_sessions_beyond_their_limit_are_swept_away(directory: Directory, databa
 
     with database.reading() as connection:
         assert len(connection.execute(select(metadata.tables["sign_in_session"])).all()) == 1
-
-
-def test_a_demo_visitor_has_a_session_and_stays_one(directory: Directory) -> None:
-    visitor = User("demo", "Demo visitor", demo=True)
-
-    sessions = [directory.begin_session(visitor, f"browser-{n}", NOW) for n in range(2)]
-
-    assert [directory.find_session(s, NOW) for s in sessions] == [visitor, visitor]
-    assert not directory.has_local_users()
-
-
-def test_a_demo_visitor_cannot_turn_a_user_into_one(directory: Directory, ann: User) -> None:
-    directory.begin_session(User(ann.id, "x", demo=True), "", NOW)
-
-    assert directory.find_session(directory.begin_session(ann, "", NOW), NOW) == ann

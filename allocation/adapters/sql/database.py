@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -116,8 +117,23 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     # Transactions are ours (see `_begin_sqlite`): the driver's own would leave the tables outside of them.
     connection.isolation_level = None
     # FULL: a commit that was acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
-    for setting in ("foreign_keys = ON", "synchronous = FULL", "journal_mode = WAL"):
-        connection.execute(f"PRAGMA {setting}").close()
+    connection.execute("PRAGMA synchronous = FULL").close()
+    connection.execute("PRAGMA foreign_keys = ON").close()
+    _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch, once in the life of the file. This alone does not wait for its turn in SQLite, so the wait is here."""
+    deadline = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

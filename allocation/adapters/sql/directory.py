@@ -86,8 +86,6 @@ class SqlDirectory:
             _forget_sessions_before(connection, now - self._absolute_limit)
             if browser_key:
                 _end(connection, sign_in_session.c.browser_hash == _hash(browser_key), now)
-            if user.demo:
-                _ensure_demo_user(connection, user, now)
             seen = {"user_id": user.id, "began_at": now, "last_seen_at": now}
             connection.execute(insert(sign_in_session), {**row, **seen})
         return session_id
@@ -157,14 +155,7 @@ def _folded(user_name: str) -> str:
 
 
 def _user_of(row: RowMapping) -> User:
-    return User(row["id"], row["name"], row["email"], demo=row["kind"] == "demo")
-
-
-def _ensure_demo_user(connection: Connection, user: User, now: datetime) -> None:
-    connection.execute(
-        insert_into(app_user, connection).on_conflict_do_nothing(),
-        {"id": user.id, "kind": "demo", "name": user.name, "email": user.email, "created_at": now},
-    )
+    return User(row["id"], row["name"], row["email"])
 
 
 def _end(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:

@@ -61,7 +61,7 @@ app_user = Table(
     Column("email", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("issuer", "subject"),
-    CheckConstraint("kind IN ('oidc', 'local', 'demo')", name="kind"),
+    CheckConstraint("kind IN ('oidc', 'local')", name="kind"),
 )
 
 # Nothing in this table signs anybody in: the session's id and the browser's key are here as hashes only.

@@ -45,7 +45,7 @@ def _create_users() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('oidc', 'local', 'demo')", name=op.f("ck_app_user_kind")),
+        sa.CheckConstraint("kind IN ('oidc', 'local')", name=op.f("ck_app_user_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
         sa.UniqueConstraint("issuer", "subject", name=op.f("uq_app_user_issuer_subject")),
         sa.UniqueConstraint("user_name", name=op.f("uq_app_user_user_name")),
