@@ -14,37 +14,32 @@ CURRENT_COLOR = "#7d8794"
 TARGET_COLOR = "#c2690a"
 AFTER_COLOR = "#0b8a82"
 MOST_ROWS = 30
-_ROW_HEIGHT = 27
-_FRAME_HEIGHT = 76
+ROW_HEIGHT = 34
+_AXIS_HEIGHT = 30
+_GRID_COLOR = "rgba(125, 135, 148, 0.28)"
 
 TEMPLATE = go.layout.Template(
     layout={
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 4, "r": 12, "t": 40, "b": 28},
         "hovermode": "y unified",
         "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
-        "xaxis": {"ticksuffix": " %", "rangemode": "tozero", "fixedrange": True, "zeroline": False},
-        "yaxis": {
-            "autorange": "reversed",
-            "automargin": True,
-            "fixedrange": True,
-            "showgrid": False,
-            "type": "category",
-        },
+        "xaxis": {"ticksuffix": " %", "rangemode": "tozero", "fixedrange": True, "zeroline": False, "nticks": 6},
+        "yaxis": {"automargin": "width", "fixedrange": True, "type": "category"},
     }
 )
 
 
-def weights_figure(rows: Sequence[WeightRow]) -> go.Figure:
+def weights_figure(rows: Sequence[WeightRow], row_height: int = ROW_HEIGHT) -> go.Figure:
     """Current, target and after weight of every row, top to bottom in the order given; at most `MOST_ROWS` rows.
 
     Three shapes on one line: a ring where the row stands, an upright bar where it should be, a dot where the plan
-    brings it, and a thread from ring to dot.
+    brings it, and a thread from ring to dot. The legend is one row high, so that beside a table of the same row height
+    every line of the chart continues its line of the table.
     """
     shown = fold_rows(rows)
     labels = [row.label for row in shown]
-    figure = go.Figure(layout={"template": TEMPLATE, "height": _FRAME_HEIGHT + _ROW_HEIGHT * len(shown)})
+    figure = _rows_figure(len(shown), row_height)
     figure.add_trace(_threads(shown))
     figure.add_trace(_marks("Current", labels, [r.current for r in shown], CURRENT_COLOR, "circle-open", 11, 2))
     figure.add_trace(_marks("Target", labels, [r.target for r in shown], TARGET_COLOR, "line-ns-open", 17, 3))
@@ -56,7 +51,7 @@ def holdings_figure(rows: Sequence[WeightRow]) -> go.Figure:
     """The current weight of every row as a bar with its number; at most `MOST_ROWS` rows."""
     shown = fold_rows(rows)
     weights = [_percent(row.current) for row in shown]
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 40 + _ROW_HEIGHT * len(shown), "showlegend": False})
+    figure = _rows_figure(len(shown), ROW_HEIGHT)
     figure.add_trace(
         go.Bar(
             name="Weight",
@@ -70,7 +65,8 @@ def holdings_figure(rows: Sequence[WeightRow]) -> go.Figure:
             hovertemplate="%{y} %{x:.2f} %<extra></extra>",
         )
     )
-    figure.update_layout(margin={"t": 4, "r": 64}, xaxis={"visible": False}, bargap=0.35, hovermode="closest")
+    figure.update_layout(xaxis={"visible": False}, bargap=0.45, hovermode="closest", showlegend=False)
+    figure.update_layout(margin={"r": 64})
     return figure
 
 
@@ -100,6 +96,17 @@ def _largest_weight(row: WeightRow) -> Decimal:
 def _sum_known(weights: Iterable[Decimal | None]) -> Decimal | None:
     known = [w for w in weights if w is not None]
     return sum(known, Decimal(0)) if known else None
+
+
+def _rows_figure(count: int, row_height: int) -> go.Figure:
+    """An empty figure with this many rows of exactly this height beneath a heading of the same height."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": row_height * (count + 1) + _AXIS_HEIGHT})
+    figure.update_layout(margin={"t": row_height, "b": _AXIS_HEIGHT, "l": 4, "r": 14, "pad": 0})
+    figure.update_yaxes(
+        range=[count - 0.5, -0.5], showgrid=True, gridcolor=_GRID_COLOR, tickson="boundaries", ticklen=0
+    )
+    figure.update_xaxes(showgrid=True, gridcolor=_GRID_COLOR)
+    return figure
 
 
 def _threads(rows: Sequence[WeightRow]) -> go.Scatter:

@@ -72,12 +72,10 @@ def show_desk() -> None:
     with headline:
         show_headline(view, plan, refusal)
     lines = view.lines(plan)
-    show_grid(view, lines, plan)
+    show_weights(view, lines, plan)
     show_deliberate(lines, rules, plan)
     if plan is not None:
-        show_result(view, lines, plan)
-    else:
-        show_chart(view, lines, plan)
+        show_trades(view, plan)
     show_set_aside(view.portfolio)
 
 
@@ -160,7 +158,16 @@ def _button(
     st.button(label, icon=icon, key=key, on_click=on_click, args=args, type=kind, disabled=disabled)  # type: ignore[arg-type]
 
 
-# ── The grid and what it means ──────────────────────────────────────────────────────────────────────────────────────
+# ── The grid and the chart ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_weights(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
+    """The grid and, row beside row, the chart; on a narrow screen one under the other."""
+    grid, chart = st.columns([13, 8], gap="small")
+    with grid:
+        show_grid(view, lines, plan)
+    with chart:
+        show_chart(view, lines, plan)
 
 
 def show_grid(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
@@ -195,6 +202,17 @@ def cash_text(view: View, plan: TradePlan | None) -> str:
     return f":material/payments: **Cash** · now {percent(cash.current)} · {target}{after}"
 
 
+def show_chart(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
+    """Current, target and after weight of every line, in the order of the table."""
+    rows = desk.weight_rows(lines, desk.cash_row(view.valuation, view.bench.draft, plan))
+    st.plotly_chart(
+        weights_figure(rows, ROW_HEIGHT),
+        key="rebalance.chart",
+        config={"displayModeBar": False},
+        alt="Chart of current, target and after weights; the table beside it holds the same numbers",
+    )
+
+
 def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan | None) -> None:
     """What is easily overlooked: holdings without a target, and remarks of the plan."""
     names = desk.without_target(lines)
@@ -205,16 +223,7 @@ def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan |
         st.caption(f":material/info: {literal(remark.message)}")
 
 
-# ── The result ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def show_result(view: View, lines: tuple[DeskLine, ...], plan: TradePlan) -> None:
-    """The trades beside the chart; on a narrow screen one under the other."""
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        show_trades(view, plan)
-    with right:
-        show_chart(view, lines, plan)
+# ── The trades ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def show_trades(view: View, plan: TradePlan) -> None:
@@ -263,18 +272,6 @@ def show_downloads(view: View, plan: TradePlan) -> None:
         key="rebalance.json",
         icon=":material/data_object:",
         on_click="ignore",
-    )
-
-
-def show_chart(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
-    """Current, target and after weight of every line, in the order of the table."""
-    rows = desk.weight_rows(lines, desk.cash_row(view.valuation, view.bench.draft, plan))
-    st.subheader("Weights", anchor=False)
-    st.plotly_chart(
-        weights_figure(rows),
-        key="rebalance.chart",
-        config={"displayModeBar": False},
-        alt="Chart of current, target and after weights; the table above holds the same numbers",
     )
 
 

@@ -49,6 +49,8 @@ def account_header(portfolio: Portfolio) -> None:
     dated = f"holdings of {portfolio.as_of:%-d %B %Y}" if portfolio.as_of else ""
     facts = [account.broker, account.masked_number, account.tax_treatment.replace("_", "-"), dated]
     st.caption(literal(" · ".join(filter(None, facts))))
+    if account.note:
+        st.markdown(f":material/lightbulb: {literal(account.note)}")
 
 
 def no_account() -> None:

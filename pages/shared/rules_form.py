@@ -1,6 +1,7 @@
 """The inputs that say how the user lets us trade: money in or out, whole shares or fractions, selling, and more rules."""
 
 from decimal import Decimal
+from typing import TypeVar
 
 import streamlit as st
 
@@ -8,8 +9,10 @@ from allocation.model import Account
 from allocation.money import to_decimal
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
 
+T = TypeVar("T")
+
 _MOST_MONEY = 1e12
-_SHARES = {Decimal(1): "Whole", Decimal("0.0001"): "Fractions"}
+_SHARES = {Decimal(1): "Whole shares", Decimal("0.0001"): "Fractions"}
 _SELLING = {
     Selling.ALLOWED: "Buy and sell",
     Selling.NEVER: "Buy only",
@@ -31,24 +34,8 @@ def rules_form(account: Account) -> tuple[Rules, Decimal]:
     """The rules as they are set (locks excepted) and the money to invest (+) or withdraw (−)."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="rebalance-rules"):
         cash_flow = _money_input(account, "cash_flow", f"Invest (+) or withdraw (−), {account.currency}", 1000.0)
-        increment = st.segmented_control(
-            "Shares",
-            list(_SHARES),
-            default=Decimal(1),
-            required=True,
-            format_func=_SHARES.__getitem__,
-            key=_key(account, "shares"),
-            persist_state="session",
-            help="Fractions are traded in steps of 0.0001.",
-        )
-        selling = st.selectbox(
-            "Selling",
-            list(_SELLING),
-            format_func=_SELLING.__getitem__,
-            key=_key(account, "selling"),
-            persist_state="session",
-            width=220,
-        )
+        increment = _choice(account, "shares", "Trade in", _SHARES, 150, "Fractions are traded in steps of 0.0001.")
+        selling = _choice(account, "selling", "Selling", _SELLING, 210)
         least = _money_input(account, "min_trade", f"Smallest trade, {account.currency}", 50.0, lowest=0.0)
         with st.popover("More rules", icon=":material/tune:", width="content"):
             more = _more_rules(account)
@@ -58,22 +45,22 @@ def rules_form(account: Account) -> tuple[Rules, Decimal]:
 def _more_rules(account: Account) -> dict[str, object]:
     reserve = _money_input(account, "reserve", f"Cash reserve, {account.currency}", 100.0, lowest=0.0)
     st.caption("The reserve stays in cash and outside the weights.")
-    outside = st.selectbox(
-        "Holdings without a target",
-        list(_OUTSIDE),
-        format_func=_OUTSIDE.__getitem__,
-        key=_key(account, "outside"),
-        persist_state="session",
-    )
-    objective = st.radio(
-        "Closest to the targets means",
-        list(_OBJECTIVES),
-        format_func=_OBJECTIVES.__getitem__,
-        key=_key(account, "objective"),
-        persist_state="session",
-        help=_OBJECTIVE_HELP,
-    )
+    outside = _choice(account, "outside", "Holdings without a target", _OUTSIDE, 280)
+    objective = _choice(account, "objective", "Closest to the targets means", _OBJECTIVES, 280, _OBJECTIVE_HELP)
     return {"cash_reserve": reserve, "outside_target": outside, "objective": objective}
+
+
+def _choice(account: Account, name: str, label: str, options: dict[T, str], width: int, tip: str | None = None) -> T:
+    chosen: T = st.selectbox(
+        label,
+        list(options),
+        format_func=options.__getitem__,
+        key=_key(account, name),
+        persist_state="session",
+        width=width,
+        help=tip,
+    )
+    return chosen
 
 
 def _money_input(account: Account, name: str, label: str, step: float, lowest: float | None = None) -> Decimal:
@@ -87,7 +74,7 @@ def _money_input(account: Account, name: str, label: str, step: float, lowest: f
         max_value=_MOST_MONEY,
         key=_key(account, name),
         persist_state="session",
-        width=230 if lowest is None else 180,
+        width=215 if lowest is None else 165,
     )
     return to_decimal(round(typed or 0.0, 2), label)
 

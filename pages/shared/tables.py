@@ -24,7 +24,7 @@ _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 def grid_height(rows: int, most: int = MOST_ROWS_SHOWN) -> int:
     """Pixels for this many rows and their header; more rows scroll."""
-    return (min(max(rows, 1), most) + 1) * ROW_HEIGHT + 3
+    return (min(max(rows, 1), most) + 1) * ROW_HEIGHT + 2
 
 
 # ── The desk ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -41,9 +41,9 @@ def desk_frame(lines: Iterable[DeskLine], now: datetime) -> pd.DataFrame:
                 "after": _points(line.after),
                 "trade": float(line.trade) or None,
                 "locked": line.locked,
+                "value": _number(line.value),
                 "quantity": float(line.quantity),
                 "price": float(line.quote.price) if line.quote else None,
-                "value": _number(line.value),
                 "name": line.name,
                 "priced": price_age_text(line.quote, now) if line.quote else "no price",
             }
@@ -57,21 +57,21 @@ def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
     every = tuple(lines)
     finest = max((decimals(line.target.scaleb(2)) for line in every if line.target is not None), default=2)
     return {
-        "symbol": TextColumn("Symbol", width=92, pinned=True, disabled=True),
-        "current": NumberColumn("Current %", width=84, format="%.2f", disabled=True, help=_CURRENT),
-        "target": NumberColumn("Target %", width=92, format=f"%.{min(max(finest, 2), 4)}f", step=0.0001, help=_TARGET),
+        "symbol": TextColumn("Symbol", width=82, pinned=True, disabled=True),
+        "current": NumberColumn("Current %", width=82, format="%.2f", disabled=True, help=_CURRENT),
+        "target": NumberColumn("Target %", width=96, format=f"%.{min(max(finest, 2), 4)}f", step=0.0001, help=_TARGET),
         "after": NumberColumn(
-            "After %", width=84, format="%.2f", disabled=True, help="Weight once the trades are done."
+            "After %", width=74, format="%.2f", disabled=True, help="Weight once the trades are done."
         ),
         "trade": NumberColumn(
-            "Trade", width=88, format=_signed([li.trade for li in every]), disabled=True, help=_TRADE
+            "Trade", width=78, format=_signed([li.trade for li in every]), disabled=True, help=_TRADE
         ),
-        "locked": CheckboxColumn("Lock", width=60, help="A locked line is neither bought nor sold."),
-        "quantity": NumberColumn("Quantity", width=96, format=_exact([li.quantity for li in every]), disabled=True),
-        "price": NumberColumn("Price", width=96, format=_money_format(currency), disabled=True),
-        "value": NumberColumn(_titled("Value", currency), width=118, format=_money_format(currency), disabled=True),
-        "name": TextColumn("Name", width=220, disabled=True),
-        "priced": TextColumn("Price from", width=170, disabled=True),
+        "locked": CheckboxColumn("Lock", width=64, help="A locked line is neither bought nor sold."),
+        "value": NumberColumn(_titled("Value", currency), width=108, format=_money_format(currency), disabled=True),
+        "quantity": NumberColumn("Quantity", width=86, format=_exact([li.quantity for li in every]), disabled=True),
+        "price": NumberColumn("Price", width=88, format=_money_format(currency), disabled=True),
+        "name": TextColumn("Name", width=240, disabled=True),
+        "priced": TextColumn("Price from", width=190, disabled=True),
     }
 
 
@@ -106,12 +106,12 @@ def trades_frame(plan: TradePlan) -> pd.DataFrame:
 def trades_columns(plan: TradePlan, currency: str) -> dict[str, Any]:
     """The columns of the trade table."""
     return {
-        "side": TextColumn("Side", width=54, pinned=True),
-        "symbol": TextColumn("Symbol", width=84, pinned=True),
-        "quantity": NumberColumn("Quantity", width=84, format=_exact([t.quantity for t in plan.trades])),
-        "price": NumberColumn("Price", width=88, format=_money_format(currency)),
-        "value": NumberColumn(_titled("Value", currency), width=108, format=_money_format(currency)),
-        "before": NumberColumn("Before %", width=78, format="%.2f"),
+        "side": TextColumn("Side", width=50),
+        "symbol": TextColumn("Symbol", width=72),
+        "quantity": NumberColumn("Quantity", width=78, format=_exact([t.quantity for t in plan.trades])),
+        "price": NumberColumn("Price", width=78, format=_money_format(currency)),
+        "value": NumberColumn(_titled("Value", currency), width=96, format=_money_format(currency)),
+        "before": NumberColumn("Current %", width=84, format="%.2f"),
         "after": NumberColumn("After %", width=72, format="%.2f"),
         "target": NumberColumn("Target %", width=76, format="%.2f"),
         "reason": TextColumn("Reason", width=420),

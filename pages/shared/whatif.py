@@ -19,7 +19,7 @@ from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, value_portfolio
 from pages.shared.drafts import Bench, bench_of
 from pages.shared.look import literal
-from pages.shared.state import require_session
+from pages.shared.state import require_session, signed_in
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def try_plan(view: View, rules: Rules, cash_flow: Decimal) -> tuple[TradePlan | 
 Verb = Callable[[View, Draft], Draft]
 
 
+@signed_in
 def edit_draft(verb: Verb) -> None:
     """Callback: apply a verb to the draft of the chosen account, for whoever is signed in now."""
     view = look_up(require_session())
@@ -120,6 +121,7 @@ def removal_of(symbol: str) -> Verb:
     return lambda _, draft: desk.remove_symbol(draft, symbol)
 
 
+@signed_in
 def add_line(key: str) -> None:
     """Callback: add the symbol typed into the field with this key."""
     typed = st.session_state[key]
@@ -128,6 +130,7 @@ def add_line(key: str) -> None:
         st.session_state[key] = ""
 
 
+@signed_in
 def save_targets() -> None:
     """Callback: keep the draft as the account's target."""
     session = require_session()

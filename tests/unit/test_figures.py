@@ -27,7 +27,16 @@ def test_each_weight_is_drawn_at_its_percentage_in_the_order_of_the_table() -> N
         "Target": (["VTI", "Cash"], [60, 40]),
         "After": (["VTI", "Cash"], [61, 39]),
     }
-    assert figure.layout.template.layout.yaxis.autorange == "reversed"
+    assert figure.layout.yaxis.range == (1.5, -0.5)
+
+
+def test_every_row_of_the_chart_is_as_high_as_a_row_of_the_table() -> None:
+    figure = weights_figure([row(f"S{i}", "0.1") for i in range(10)], 34)
+
+    layout = figure.layout
+
+    assert layout.margin.t == 34
+    assert layout.height - layout.margin.t - layout.margin.b == 10 * 34
 
 
 def test_the_three_weights_differ_in_shape_not_only_in_colour() -> None:
