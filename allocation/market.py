@@ -147,8 +147,7 @@ class _RecentQuotes:
             return
         with self._lock:
             self._cache.save(good)
-            self._quotes.update({quote.symbol: quote for quote in good})
-            self._read.update(dict.fromkeys((quote.symbol for quote in good), monotonic()))
+            self._read_again([quote.symbol for quote in good])  # the cache keeps a newer quote, if it has one
 
     def _is_recent(self, symbol: str) -> bool:
         return symbol in self._read and monotonic() - self._read[symbol] < SECONDS_IN_MEMORY
