@@ -1,4 +1,4 @@
-"""A portfolio's weights as Plotly figures: pure values in, a figure out; colour never speaks alone."""
+"""Weights as a Plotly figure: pure values in, a figure out; colour never speaks alone."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -44,29 +44,6 @@ def weights_figure(rows: Sequence[WeightRow], row_height: int = ROW_HEIGHT) -> g
     figure.add_trace(_marks("Current", labels, [r.current for r in shown], CURRENT_COLOR, "circle-open", 11, 2))
     figure.add_trace(_marks("Target", labels, [r.target for r in shown], TARGET_COLOR, "line-ns-open", 17, 3))
     figure.add_trace(_marks("After", labels, [r.after for r in shown], AFTER_COLOR, "circle", 9, 0))
-    return figure
-
-
-def holdings_figure(rows: Sequence[WeightRow]) -> go.Figure:
-    """The current weight of every row as a bar with its number; at most `MOST_ROWS` rows."""
-    shown = fold_rows(rows)
-    weights = [_percent(row.current) for row in shown]
-    figure = _rows_figure(len(shown), ROW_HEIGHT)
-    figure.add_trace(
-        go.Bar(
-            name="Weight",
-            x=weights,
-            y=[row.label for row in shown],
-            orientation="h",
-            text=["" if w is None else f"{w:.2f} %" for w in weights],
-            textposition="outside",
-            cliponaxis=False,
-            marker={"color": AFTER_COLOR},
-            hovertemplate="%{y} %{x:.2f} %<extra></extra>",
-        )
-    )
-    figure.update_layout(xaxis={"visible": False}, bargap=0.45, hovermode="closest", showlegend=False)
-    figure.update_layout(margin={"r": 64})
     return figure
 
 

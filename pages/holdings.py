@@ -6,9 +6,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from allocation.desk import WeightRow
 from allocation.errors import MissingPriceError
-from allocation.figures import holdings_figure
 from allocation.model import Portfolio, Quote
 from allocation.valuation import Valuation, cost_of, value_portfolio
 from pages.shared.look import account_header, count, literal, money, no_account, percent
@@ -76,31 +74,19 @@ def gain_text(portfolio: Portfolio, valuation: Valuation) -> str:
 
 
 def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote]) -> None:
-    """The table of positions, and their weights as bars."""
-    table, chart = st.columns([5, 2], gap="medium")
-    with table:
-        st.subheader("Positions", anchor=False)
-        st.dataframe(
-            holdings_frame(portfolio, valuation, quotes, datetime.now(UTC)),
-            key="holdings.positions",
-            hide_index=True,
-            column_config=holdings_columns(portfolio, portfolio.account.currency),
-            row_height=ROW_HEIGHT,
-            height=grid_height(len(portfolio.positions), 24),
-            alt="Positions of the account with value, weight, gain and the source of each price",
-        )
-        st.caption(
-            f":material/payments: Cash {literal(money(portfolio.cash, portfolio.account.currency))} · {percent(valuation.cash_weight)}"
-        )
-    with chart:
-        st.subheader("Weights", anchor=False)
-        rows = [WeightRow(p.symbol, p.name, valuation.weight(p.symbol), None, None) for p in portfolio.positions]
-        st.plotly_chart(
-            holdings_figure([*rows, WeightRow("Cash", "", valuation.cash_weight, None, None)]),
-            key="holdings.chart",
-            config={"displayModeBar": False},
-            alt="Chart of the weight of each position and of cash; the table beside it holds the same numbers",
-        )
+    """The table of positions, with cash beneath."""
+    currency = portfolio.account.currency
+    st.dataframe(
+        holdings_frame(portfolio, valuation, quotes, datetime.now(UTC)),
+        key="holdings.positions",
+        hide_index=True,
+        column_config=holdings_columns(portfolio, valuation),
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(portfolio.positions), 24),
+        alt="Positions of the account with value, weight, gain and the source of each price",
+    )
+    cash = f"**Cash** · {literal(money(portfolio.cash, currency))} · {percent(valuation.cash_weight)}"
+    st.markdown(f":material/payments: {cash}")
 
 
 def show_lots(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> None:

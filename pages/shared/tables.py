@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.column_config import CheckboxColumn, NumberColumn, TextColumn
+from streamlit.column_config import CheckboxColumn, NumberColumn, ProgressColumn, TextColumn
 
 from allocation.desk import DeskLine
 from allocation.model import Portfolio, Quote, SetAside
@@ -132,33 +132,35 @@ def holdings_frame(
         rows.append(
             {
                 "symbol": position.symbol,
-                "name": position.name,
-                "quantity": float(position.quantity),
-                "price": float(quote.price) if quote else None,
                 "value": _number(value),
                 "weight": _points(valuation.weight(position.symbol)),
-                "cost": _number(cost),
+                "quantity": float(position.quantity),
+                "price": float(quote.price) if quote else None,
                 "gain": _number(gain),
                 "gain_percent": _points(gain / cost) if gain is not None and cost else None,
+                "name": position.name,
                 "priced": price_age_text(quote, now) if quote else "no price",
+                "cost": _number(cost),
             }
         )
     return pd.DataFrame(rows)
 
 
-def holdings_columns(portfolio: Portfolio, currency: str) -> dict[str, Any]:
-    """The columns of the holdings table."""
+def holdings_columns(portfolio: Portfolio, valuation: Valuation) -> dict[str, Any]:
+    """The columns of the holdings table; what fits a phone comes first."""
+    currency = portfolio.account.currency
+    weights = [valuation.weight(symbol) for symbol in portfolio.symbols]
     return {
-        "symbol": TextColumn("Symbol", width=92, pinned=True),
-        "name": TextColumn("Name", width=220),
-        "quantity": NumberColumn("Quantity", width=96, format=_exact([p.quantity for p in portfolio.positions])),
-        "price": NumberColumn("Price", width=96, format=_money_format(currency)),
-        "value": NumberColumn(_titled("Value", currency), width=118, format=_money_format(currency)),
-        "weight": NumberColumn("Weight %", width=84, format="%.2f"),
-        "cost": NumberColumn("Cost", width=112, format=_money_format(currency)),
-        "gain": NumberColumn("Unrealised gain", width=122, format="%+,.2f"),
-        "gain_percent": NumberColumn("Gain %", width=80, format="%+.2f"),
-        "priced": TextColumn("Price from", width=170),
+        "symbol": TextColumn("Symbol", width=76, pinned=True),
+        "value": NumberColumn(_titled("Value", currency), width=104, format=_money_format(currency)),
+        "weight": ProgressColumn("Weight", width=136, format="%.2f %%", min_value=0, max_value=_widest(weights)),
+        "quantity": NumberColumn("Quantity", width=78, format=_exact([p.quantity for p in portfolio.positions])),
+        "price": NumberColumn("Price", width=84, format=_money_format(currency)),
+        "gain": NumberColumn("Unrealised gain", width=116, format="%+,.2f"),
+        "gain_percent": NumberColumn("Gain %", width=78, format="%+.2f"),
+        "name": TextColumn("Name", width=190),
+        "priced": TextColumn("Price from", width=160),
+        "cost": NumberColumn("Cost", width=104, format=_money_format(currency)),
     }
 
 
@@ -227,6 +229,11 @@ def _money_format(currency: str) -> str:
 
 def _titled(title: str, currency: str) -> str:
     return title if currency in _SIGNS else f"{title} ({currency})"
+
+
+def _widest(weights: Iterable[Decimal | None]) -> float:
+    """The end of the scale for bars of weight: the largest weight, so that small ones can be told apart."""
+    return max((float(weight * 100) for weight in weights if weight), default=100.0)
 
 
 def _exact(quantities: Iterable[Decimal]) -> str:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from allocation.desk import WeightRow
-from allocation.figures import MOST_ROWS, fold_rows, holdings_figure, weights_figure
+from allocation.figures import MOST_ROWS, fold_rows, weights_figure
 
 D = Decimal
 
@@ -75,12 +75,3 @@ def test_a_table_that_fits_is_not_folded() -> None:
     rows = many(MOST_ROWS - 1)
 
     assert fold_rows(rows) == rows
-
-
-def test_the_holdings_bars_carry_their_numbers() -> None:
-    figure = holdings_figure([row("VTI", "0.805"), row("Cash", "0.195")])
-
-    (bars,) = figure.data
-
-    assert list(bars.y) == ["VTI", "Cash"]
-    assert list(bars.text) == ["80.50 %", "19.50 %"]
