@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from allocation.errors import NumberError
 from allocation.money import plain, to_decimal
 
+_PRINTED = re.compile(r"-?\d{1,60}(\.\d{1,60})?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -24,14 +25,21 @@ def _number(found: object) -> Decimal:
     try:
         return to_decimal(found)
     except NumberError as error:
-        raise PydanticCustomError("number", "{message}", {"message": error.message}) from None
+        raise PydanticCustomError("number", "{expected}", {"expected": error.message}) from None
 
 
 def _whole_number(found: object) -> int:
     number = _number(found)
     if number != int(number):
-        raise PydanticCustomError("number", "not a whole number")
+        raise PydanticCustomError("number", "{expected}", {"expected": "a whole number"})
     return int(number)
+
+
+def _printed(found: object) -> Decimal:
+    """A number as we print it: products of prices and quantities may have more digits than any input."""
+    if isinstance(found, Decimal) or (isinstance(found, str) and _PRINTED.fullmatch(found)):
+        return Decimal(found)
+    raise PydanticCustomError("number", "{expected}", {"expected": "a number as a plan prints it"})
 
 
 def _date(found: object) -> date:
@@ -48,6 +56,11 @@ Exact = Annotated[
     BeforeValidator(_number),
     PlainSerializer(plain, return_type=str),
     WithJsonSchema({"type": ["number", "string"], "description": "a number, or the same as text"}),
+]
+Printed = Annotated[
+    Decimal,
+    BeforeValidator(_printed),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
 ]
 NotNegative = Annotated[Exact, Field(ge=0)]
 Positive = Annotated[Exact, Field(gt=0)]

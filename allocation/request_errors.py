@@ -22,7 +22,7 @@ def refusal(error: ValidationError, model: type[BaseModel], raw: object) -> Allo
     """One error for everything that the validation found."""
     found = error.errors(include_url=False)
     if len(found) == 1 and found[0]["type"] == "number":
-        return _number_error(path_of(found[0]["loc"], raw), found[0]["input"])
+        return _number_error(path_of(found[0]["loc"], raw), found[0]["input"], found[0]["ctx"]["expected"])
     schema = model.model_json_schema()
     paths = [path_of(each["loc"], raw) for each in found]
     sentences = [_sentence(dict(each), path, schema) for each, path in zip(found, paths, strict=True)]
@@ -49,7 +49,7 @@ def _sentence(error: dict[str, Any], path: str, schema: dict[str, Any]) -> str:
     if kind == "missing":
         return f"{path} is missing."
     if kind == "number":
-        return _number_error(path, found).message
+        return _number_error(path, found, context["expected"]).message
     if kind == "literal_error":
         return f"{path} is {_shown(found)}; expected {context['expected']}."
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
@@ -65,12 +65,12 @@ def _range(kind: str, context: Mapping[str, Any]) -> str:
     return f"{context['ge']} or more" if kind == "greater_than_equal" else f"{context['le']} or less"
 
 
-def _number_error(path: str, found: object) -> NumberError:
+def _number_error(path: str, found: object, expected: str) -> NumberError:
     try:
         to_decimal(found, path)
     except NumberError as error:
         return error
-    return NumberError(path, found, "a whole number")
+    return NumberError(path, found, expected)
 
 
 def _nearest(loc: tuple[int | str, ...], schema: dict[str, Any]) -> str:

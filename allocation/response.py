@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from allocation.fields import Count, Exact, Fraction01, NotNegative, Positive, Strict
+from allocation.fields import Count, Printed, Strict
 from allocation.request_errors import refusal
 from allocation.rules import Objective
 from allocation.strict_json import read_json
@@ -16,9 +16,9 @@ class AttainmentModel(Strict):
     """How near the plan comes: value and proved lower bound in money, gap as a fraction of V."""
 
     name: Literal["l2", "l1"]
-    value: NotNegative
-    bound: NotNegative
-    gap: NotNegative
+    value: Printed
+    bound: Printed
+    gap: Printed
 
 
 class TradeModel(Strict):
@@ -27,14 +27,14 @@ class TradeModel(Strict):
     account: str
     symbol: str
     side: Literal["sell", "buy"]
-    quantity: Positive
-    price: Positive
-    value: Positive
-    cost: NotNegative
-    tax: NotNegative
-    weight_before: NotNegative
-    weight_target: Fraction01
-    weight_after: NotNegative
+    quantity: Printed
+    price: Printed
+    value: Printed
+    cost: Printed
+    tax: Printed
+    weight_before: Printed
+    weight_target: Printed
+    weight_after: Printed
     lots: list[None] = Field(default_factory=list, max_length=0)
     reason: str
     without_it: None = None
@@ -43,21 +43,21 @@ class TradeModel(Strict):
 class SnapshotModel(Strict):
     """The account at one moment, the cash flow included."""
 
-    total: Exact
-    cash: Exact
-    reserve: NotNegative = Decimal(0)
-    drift: NotNegative
-    weights: dict[str, NotNegative]
+    total: Printed
+    cash: Printed
+    reserve: Printed = Decimal(0)
+    drift: Printed
+    weights: dict[str, Printed]
 
 
 class TotalsModel(Strict):
     """The plan in sums: money, except turnover (a fraction) and trades (a count)."""
 
-    buys: NotNegative
-    sells: NotNegative
-    turnover: NotNegative
-    cost: NotNegative
-    tax: NotNegative
+    buys: Printed
+    sells: Printed
+    turnover: Printed
+    cost: Printed
+    tax: Printed
     trades: Count
 
 
