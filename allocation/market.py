@@ -79,14 +79,17 @@ class Market:
         }
         return {symbol: quote for symbol, quote in best.items() if quote is not None}
 
-    def unpriced(self, symbols: Iterable[str], portfolio: Portfolio, manual: Mapping[str, Quote]) -> dict[str, str]:
-        """Why each symbol that `known` leaves out has no usable price."""
+    def in_another_currency(
+        self, symbols: Iterable[str], portfolio: Portfolio, manual: Mapping[str, Quote]
+    ) -> dict[str, Quote]:
+        """The best quote of each symbol that has quotes, but none in the account's currency; nothing is converted."""
         currency = portfolio.account.currency
-        return {
-            symbol: _why_unpriced(symbol, choose_quote(quotes), currency)
+        best = {
+            symbol: choose_quote(quotes)
             for symbol, quotes in self._candidates(symbols, portfolio, manual).items()
             if not any(quote.currency == currency for quote in quotes)
         }
+        return {symbol: quote for symbol, quote in best.items() if quote is not None}
 
     def refresh(self, symbols: Iterable[str], now: datetime, *, force: bool = False) -> QuoteAnswer:
         """Fetch current quotes within the source's deadline and keep the good ones in the cache.
@@ -156,15 +159,6 @@ class _RecentQuotes:
         if symbols:
             self._quotes.update(self._cache.load(symbols))
             self._read.update(dict.fromkeys(symbols, monotonic()))
-
-
-def _why_unpriced(symbol: str, quote: Quote | None, currency: str) -> str:
-    if quote is None:
-        return f"{symbol} has no price. Refresh prices or enter one by hand."
-    return (
-        f"{symbol} is priced in {quote.currency} and the account is in {currency}; currencies are not converted. "
-        f"Enter its price in {currency} by hand."
-    )
 
 
 def _reason_to_pause(answer: QuoteAnswer) -> QuoteFault | None:

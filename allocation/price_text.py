@@ -63,6 +63,15 @@ def stale_remark(quotes: Iterable[Quote], now: datetime) -> str:
     return f"Old {'price' if len(old) == 1 else 'prices'}: {named}. Refresh, or enter today's price by hand."
 
 
+def currency_remark(quotes: Iterable[Quote], currency: str) -> str:
+    """One sentence naming every price that is of no use to an account in this currency; empty when there is none."""
+    foreign = sorted((q for q in quotes if q.currency != currency), key=lambda q: q.symbol)
+    if not foreign:
+        return ""
+    named = listed(f"{q.symbol} ({q.currency})" for q in foreign)
+    return f"Priced in another currency than the account's {currency}: {named}. Enter the price in {currency} by hand."
+
+
 def failure_sentences(failures: Mapping[str, QuoteFailure]) -> tuple[str, ...]:
     """What went wrong in a refresh, said once for all symbols that share it and symbol by symbol for the rest."""
     by_fault: dict[QuoteFault, list[QuoteFailure]] = defaultdict(list)

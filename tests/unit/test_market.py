@@ -12,7 +12,14 @@ from allocation.errors import MissingPriceError
 from allocation.market import Market, choose_quote, get_current_price, get_current_prices
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault
-from allocation.price_text import failure_sentences, is_stale, price_age_text, prices_line, stale_remark
+from allocation.price_text import (
+    currency_remark,
+    failure_sentences,
+    is_stale,
+    price_age_text,
+    prices_line,
+    stale_remark,
+)
 
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FRIDAY_CLOSE = datetime(2026, 11, 20, 21, tzinfo=UTC)
@@ -157,11 +164,12 @@ def test_a_price_in_another_currency_is_no_price_and_says_so() -> None:
     prices, _ = market(quote("VOD.L", "0.8955", currency="GBP"))
     prices.refresh(["VOD.L"], SUNDAY)
 
+    foreign = prices.in_another_currency(["VOD.L"], portfolio(), {})
+
     assert prices.known(["VOD.L"], portfolio(), {}) == {}
-    assert prices.unpriced(["VOD.L"], portfolio(), {}) == {
-        "VOD.L": "VOD.L is priced in GBP and the account is in USD; currencies are not converted. "
-        "Enter its price in USD by hand."
-    }
+    assert currency_remark(foreign.values(), "USD") == (
+        "Priced in another currency than the account's USD: VOD.L (GBP). Enter the price in USD by hand."
+    )
 
 
 def test_a_worse_source_in_the_right_currency_is_used() -> None:
@@ -174,13 +182,12 @@ def test_a_worse_source_in_the_right_currency_is_used() -> None:
     assert known == {"VOD.L": in_file}
 
 
-def test_priced_symbols_are_not_unpriced() -> None:
+def test_prices_in_the_account_currency_need_no_remark() -> None:
     prices, _ = market(quote("VTI"))
     prices.refresh(["VTI"], SUNDAY)
 
-    assert prices.unpriced(["VTI", "NOPE"], portfolio(), {}) == {
-        "NOPE": "NOPE has no price. Refresh prices or enter one by hand."
-    }
+    assert prices.in_another_currency(["VTI", "NOPE"], portfolio(), {}) == {}
+    assert currency_remark([quote("VTI")], "USD") == ""
 
 
 def test_an_edit_reads_no_disk() -> None:

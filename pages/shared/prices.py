@@ -1,0 +1,151 @@
+"""The prices of a page: one line that says where they come from, a refresh, and prices entered by hand.
+
+The network is asked when somebody presses "Refresh prices", and once unasked: when an account is opened, or a symbol
+without a price is added. Every other run takes the prices at hand.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from allocation.allocation import Session
+from allocation.errors import AllocationError
+from allocation.model import Portfolio, PriceSource, Quote
+from allocation.money import plain, to_decimal
+from allocation.ports import QuoteFailure
+from allocation.price_text import currency_remark, failure_sentences, price_age_text, prices_line, stale_remark
+from pages.shared.look import literal
+from pages.shared.state import require_session, signed_in
+
+_ASKED = "prices.asked"  # the symbols each account was opened with, or got later: these were asked for once
+_FAILURES = "prices.failures"
+_REFUSED = "prices.refused"
+_SYMBOL = "prices.symbol"
+_PRICE = "prices.price"
+
+
+def price_panel(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> dict[str, Quote]:
+    """Show the state of these symbols' prices with what can be done about it, and answer with the prices at hand.
+
+    May start the run again after it fetched prices, so that whatever stands above it is right as well.
+    """
+    wanted = tuple(dict.fromkeys(symbols))
+    quotes = _known(session, portfolio, wanted)
+    with st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
+        now = datetime.now(UTC)
+        missing = [symbol for symbol in wanted if symbol not in quotes]
+        st.caption(literal(prices_line(quotes.values(), missing, now)), width="stretch")
+        _refresh_control(session, portfolio, wanted, quotes)
+        with st.popover("Enter a price", icon=":material/edit:", width="content"):
+            _price_form(session, portfolio, wanted, now)
+    _remarks(session, portfolio, wanted, quotes)
+    return quotes
+
+
+def _known(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> dict[str, Quote]:
+    return session.market.known(symbols, portfolio, session.store.manual_prices(session.user.id))
+
+
+# ── Fetching ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refresh_control(
+    session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]
+) -> None:
+    if not session.market.can_refresh:
+        return
+    pressed = st.button("Refresh prices", icon=":material/refresh:", key="prices.refresh", disabled=not symbols)
+    wanted = symbols if pressed else _never_asked(session, portfolio, symbols, quotes)
+    if wanted:
+        _fetch(session, portfolio, wanted, force=pressed)
+        st.rerun()
+
+
+def _never_asked(
+    session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]
+) -> tuple[str, ...]:
+    """Everything when the account is opened; later, what was added since and has no price."""
+    asked = st.session_state.setdefault(_ASKED, {}).get(_whose(session, portfolio))
+    if asked is None:
+        return symbols
+    return tuple(symbol for symbol in symbols if symbol not in asked and symbol not in quotes)
+
+
+def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, force: bool) -> None:
+    whose = _whose(session, portfolio)
+    with st.spinner("Asking Yahoo for prices …"):
+        answer = session.market.refresh(symbols, datetime.now(UTC), force=force)
+    st.session_state.setdefault(_ASKED, {}).setdefault(whose, set()).update(symbols)
+    failures: dict[str, QuoteFailure] = st.session_state.setdefault(_FAILURES, {}).setdefault(whose, {})
+    for symbol in symbols:
+        failures.pop(symbol, None)
+    failures.update(answer.failures)
+
+
+def _whose(session: Session, portfolio: Portfolio) -> tuple[str, str]:
+    return session.user.id, portfolio.account.id
+
+
+# ── What there is to say ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]) -> None:
+    """What the last fetch could not bring, prices of another currency, and prices that are old."""
+    failed: Mapping[str, QuoteFailure] = st.session_state.get(_FAILURES, {}).get(_whose(session, portfolio), {})
+    open_failures = {s: f for s, f in failed.items() if s in symbols and not _is_by_hand(quotes.get(s))}
+    if open_failures:
+        sentences = (*failure_sentences(open_failures), "Going on with the prices at hand.")
+        show = st.warning if any(symbol not in quotes for symbol in open_failures) else st.info
+        show(literal(" ".join(sentences)), icon=":material/cloud_off:")
+    manual = session.store.manual_prices(session.user.id)
+    foreign = session.market.in_another_currency(symbols, portfolio, manual)
+    if remark := currency_remark(foreign.values(), portfolio.account.currency):
+        st.warning(literal(remark), icon=":material/price_change:")
+    if old := stale_remark(quotes.values(), datetime.now(UTC)):
+        st.caption(f":material/history: {literal(old)}")
+
+
+def _is_by_hand(quote: Quote | None) -> bool:
+    return quote is not None and quote.source == PriceSource.MANUAL
+
+
+# ── Prices entered by hand ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _price_form(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:
+    currency = portfolio.account.currency
+    with st.form("prices.form", border=False):
+        st.selectbox("Symbol", symbols, key=_SYMBOL)
+        st.text_input(f"Price of one unit in {currency}", key=_PRICE, max_chars=20, placeholder="250.10")
+        st.form_submit_button("Save price", type="primary", on_click=_save_price, disabled=not symbols)
+    if refused := st.session_state.pop(_REFUSED, ""):
+        st.error(literal(refused), icon=":material/block:")
+    st.caption("A price entered by hand goes before every other, in all your accounts, until you remove it.")
+    for symbol, quote in sorted(session.store.manual_prices(session.user.id).items()):
+        text = f"Remove {symbol} {plain(quote.price)} {quote.currency}, {price_age_text(quote, now)}"
+        key = f"prices.remove.{symbol}"
+        st.button(literal(text), icon=":material/delete:", key=key, on_click=_remove_price, args=(symbol,))
+
+
+@signed_in
+def _save_price() -> None:
+    """Callback: keep the price in the form, or say what is wrong with it."""
+    session = require_session()
+    symbol, typed = st.session_state[_SYMBOL], st.session_state[_PRICE]
+    try:
+        account = session.accounts.get_portfolio().account
+        price = to_decimal(typed, f"The price of {symbol}")
+        quote = Quote(symbol, price, account.currency, datetime.now(UTC), PriceSource.MANUAL)
+        session.store.save_manual_price(session.user.id, quote)
+    except AllocationError as error:
+        st.session_state[_REFUSED] = str(error)
+    else:
+        st.session_state[_PRICE] = ""
+
+
+@signed_in
+def _remove_price(symbol: str) -> None:
+    """Callback: forget a price entered by hand."""
+    session = require_session()
+    session.store.remove_manual_price(session.user.id, symbol)
