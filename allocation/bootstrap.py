@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from allocation.adapters.demo import demo_store, demo_user
+from allocation.adapters.importers import TEMPLATE, read_accounts
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_quotes
 from allocation.adapters.sql.database import open_database
@@ -13,6 +14,8 @@ from allocation.adapters.yahoo import YahooSource
 from allocation.market import Market
 from allocation.ports import Directory, QuoteSource, Store, User
 from allocation.settings import Settings
+
+__all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
 
 
 @dataclass(frozen=True, slots=True)

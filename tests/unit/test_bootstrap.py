@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_the_demo_visitor_is_nobody_in_the_real_store(bench: Workbench) -> None:
 def test_the_demo_asks_no_network_for_prices(bench: Workbench) -> None:
     _, _, market = bench.demo()
 
-    answer = market.refresh(["AAPL"])
+    answer = market.refresh(["AAPL"], datetime(2026, 11, 20, tzinfo=UTC))
 
     assert answer.quotes == {}
     assert answer.failures.keys() == {"AAPL"}
