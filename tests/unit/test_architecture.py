@@ -203,10 +203,10 @@ def is_guarded(page: ast.Module) -> bool:
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in sorted(PAGES.glob("*.py")) if p.name != "sign_in.py"], ids=lambda p: p.name
+    "path", [p for p in sorted(PAGES.glob("*.py")) if p.name != "sign_in.py"], ids=lambda p: p.name
 )
-def test_a_page_first_of_all_asks_for_the_session(page: Path) -> None:
-    assert is_guarded(tree_of(page))
+def test_a_page_first_of_all_asks_for_the_session(path: Path) -> None:
+    assert is_guarded(tree_of(path))
 
 
 @pytest.mark.parametrize(
