@@ -190,36 +190,36 @@ def read_request(text: str | bytes) -> Request:
         request = Request.model_validate(raw)
     except ValidationError as error:
         raise refusal(error, Request, raw) from None
-    beyond = list(_not_calculated(request))
+    beyond = dict(_not_calculated(request))
     if beyond:
-        raise NotSupportedError(
-            f"This version does not calculate {listed(beyond)}. Leave {'it' if len(beyond) == 1 else 'them'} out, or at "
-            "the default.",
-            beyond,
-        )
+        asked = listed(f"{key} {value}" for key, value in beyond.items())
+        message = f"This version does not calculate {asked}. Leave {'it' if len(beyond) == 1 else 'them'} out."
+        raise NotSupportedError(message, beyond)
     return request
 
 
-def _not_calculated(request: Request) -> Iterator[str]:
-    """The keys whose values would change a plan in ways this version does not calculate."""
-    rules = request.rules
+def _not_calculated(request: Request) -> Iterator[tuple[str, object]]:
+    """Keys, with their values, that would change a plan in ways this version does not calculate."""
+    rules, costs, taxes = request.rules, request.rules.costs, request.rules.taxes
     taxed = request.accounts[0].tax_treatment == "taxable"
-    asked = {
-        "accounts (more than one)": len(request.accounts) > 1,
-        "target.classes": request.target.classes is not None,
-        "rules.objective relative": rules.objective == "relative",
-        "rules.trade": rules.trade != "everything",
-        "rules.destination": rules.destination != "target",
-        "rules.max_trades": rules.max_trades is not None,
-        "rules.max_turnover": rules.max_turnover is not None,
-        "rules.costs.per_trade": rules.costs.per_trade > 0,
-        "rules.costs.rate": rules.costs.rate > 0,
-        "rules.costs.minimum": rules.costs.minimum > 0,
-        "rules.taxes.short_term_rate": taxed and rules.taxes.short_term_rate > 0,
-        "rules.taxes.long_term_rate": taxed and rules.taxes.long_term_rate > 0,
+    asked: dict[str, tuple[object, bool]] = {
+        "accounts": (f"({len(request.accounts)} of them)", len(request.accounts) > 1),
+        "target.classes": ("(weights by class)", request.target.classes is not None),
+        "rules.objective": (rules.objective, rules.objective == "relative"),
+        "rules.trade": (rules.trade, rules.trade != "everything"),
+        "rules.destination": (rules.destination, rules.destination != "target"),
+        "rules.max_trades": (rules.max_trades, rules.max_trades is not None),
+        "rules.max_turnover": (rules.max_turnover, rules.max_turnover is not None),
+        "rules.costs.per_trade": (costs.per_trade, costs.per_trade > 0),
+        "rules.costs.rate": (costs.rate, costs.rate > 0),
+        "rules.costs.minimum": (costs.minimum, costs.minimum > 0),
+        "rules.taxes.short_term_rate": (taxes.short_term_rate, taxed and taxes.short_term_rate > 0),
+        "rules.taxes.long_term_rate": (taxes.long_term_rate, taxed and taxes.long_term_rate > 0),
     }
-    yield from (key for key, present in asked.items() if present)
-    yield from (f"securities.{s}.half_spread" for s, security in request.securities.items() if security.half_spread)
+    yield from ((key, value) for key, (value, present) in asked.items() if present)
+    for symbol, security in request.securities.items():
+        if security.half_spread:
+            yield f"securities.{symbol}.half_spread", security.half_spread
 
 
 def _position(told: PositionModel) -> Position:

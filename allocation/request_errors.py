@@ -9,6 +9,9 @@ from pydantic import BaseModel, ValidationError
 from allocation.errors import AllocationError, NumberError, RequestError
 from allocation.money import to_decimal
 
+# A long request may be wrong on every line; the sentences stop here, the culprits do not.
+_MOST_SENTENCES = 12
+
 _KINDS = {
     "model_type": "an object in braces",
     "model_attributes_type": "an object in braces",
@@ -25,8 +28,10 @@ def refusal(error: ValidationError, model: type[BaseModel], raw: object) -> Allo
         return _number_error(path_of(found[0]["loc"], raw), found[0]["input"], found[0]["ctx"]["expected"])
     schema = model.model_json_schema()
     paths = [path_of(each["loc"], raw) for each in found]
-    sentences = [_sentence(dict(each), path, schema) for each, path in zip(found, paths, strict=True)]
-    return RequestError(" ".join(dict.fromkeys(sentences)), dict.fromkeys(paths))
+    told = zip(found[:_MOST_SENTENCES], paths, strict=False)
+    sentences = dict.fromkeys(_sentence(dict(each), path, schema) for each, path in told)
+    more = f" And {len(found) - _MOST_SENTENCES} more." if len(found) > _MOST_SENTENCES else ""
+    return RequestError(" ".join(sentences) + more, dict.fromkeys(paths))
 
 
 def path_of(loc: tuple[int | str, ...], raw: object) -> str:

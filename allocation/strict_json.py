@@ -1,6 +1,7 @@
 """JSON read strictly: numbers digit for digit, every key once, no NaN, nothing too large or too deep."""
 
 import json
+from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
@@ -58,9 +59,9 @@ def _refuse_constant(token: str) -> NoReturn:
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        twice = list(dict.fromkeys(key for key in keys if keys.count(key) > 1))
-        shown = [ascii(key[:40])[1:-1] for key in twice]
-        raise RequestError(f"{listed(shown)} stands twice in one object. Keep one line for each.", shown)
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = [ascii(key[:40])[1:-1] for key, count in counts.items() if count > 1]
+        raise RequestError(f"{listed(twice)} stands twice in one object. Keep one line for each.", twice)
+    return found
