@@ -10,7 +10,7 @@ from allocation.sign_in.id_token import Identity
 from allocation.sign_in.local import SHORTEST_PASSWORD
 from allocation.sign_in.providers import Provider
 from allocation.utils import oauth
-from pages.shared import state
+from pages.shared import shell, state
 from pages.shared.browser import callback_address
 from pages.shared.cache import local_accounts, workbench
 from pages.shared.popup import SignInCancelledError, provider_answer
@@ -27,7 +27,7 @@ def show_page() -> None:
     """The card; or, for somebody signed in already, on to work."""
     session = state.current_session()
     if session is not None:
-        st.switch_page("pages/rebalance.py" if session.accounts.list() else "pages/accounts.py")
+        st.switch_page(shell.first_page(session))
     st.html(_CARD)
     with st.container(key="sign-in-card"):
         show_product()

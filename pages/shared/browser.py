@@ -26,7 +26,8 @@ def key_of(cookie: str) -> str:
 
 def browser_key() -> str:
     """The key of the visitor's browser; empty when it keeps no cookies."""
-    return key_of(cookie_value(st.context.cookies))
+    cookie = cookie_value(st.context.cookies)
+    return key_of(cookie) if isinstance(cookie, str) else ""  # Streamlit's test harness has no cookies, but a stand-in
 
 
 def callback_address(base_url: str | None) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from allocation.allocation import Session, select_account
+from allocation.errors import SettingsError
 from allocation.model import Account
 from pages.shared import state
 
@@ -30,10 +31,12 @@ class Entry:
 
 
 SIGN_IN = Entry("pages/sign_in.py", "Evenkeel", ":material/balance:")
+REBALANCE = Entry("pages/rebalance.py", "Rebalance", ":material/balance:")
+ACCOUNTS = Entry("pages/accounts.py", "Accounts", ":material/account_balance:")
 PAGES = (
-    Entry("pages/rebalance.py", "Rebalance", ":material/balance:"),
+    REBALANCE,
     Entry("pages/holdings.py", "Holdings", ":material/pie_chart:"),
-    Entry("pages/accounts.py", "Accounts", ":material/account_balance:"),
+    ACCOUNTS,
     Entry("pages/orders.py", "Orders", ":material/receipt_long:"),
     Entry("pages/history.py", "History", ":material/history:"),
 )
@@ -41,7 +44,7 @@ PAGES = (
 
 def show() -> None:
     """Run the page at the visitor's address; a visitor who is not signed in gets sign-in at every address."""
-    session = state.current_session()
+    session = _session_or_fault()
     page = _page_at_address(signed_in=session is not None)
     st.set_page_config(f"{page.title} · Evenkeel" if page.title != SIGN_IN.title else "Evenkeel", "⚖️", layout="wide")
     if session is not None:
@@ -49,6 +52,20 @@ def show() -> None:
         _sidebar(session)
         _watch()
     page.run()
+
+
+def first_page(session: Session) -> str:
+    """Where work begins: at the trades, or at bringing in the first account."""
+    return (REBALANCE if session.accounts.list() or not ACCOUNTS.exists else ACCOUNTS).file
+
+
+def _session_or_fault() -> Session | None:
+    """Whoever is signed in; an installation that cannot work says so, at every address, and goes no further."""
+    try:
+        return state.current_session()
+    except SettingsError as error:
+        st.error(str(error), icon=":material/settings:")
+        st.stop()
 
 
 def _page_at_address(*, signed_in: bool) -> Page:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from allocation.allocation import Session, select_account, start_session
 from allocation.errors import AccountNotFoundError
-from allocation.ports import User
+from allocation.ports import Directory, User
 from allocation.sign_in.demos import Demo
 from allocation.sign_in.handshake import Handshake
 from pages.shared.browser import browser_key
@@ -55,7 +55,7 @@ def current_session() -> Session | None:
     if kept is not None:
         _forget_everything()
         say(_ENDED)
-    found = _of_this_browser()
+    found = _of_this_browser(workbench().directory)
     if found is None:
         return None
     st.session_state[_SIGNED_IN] = found
@@ -153,11 +153,10 @@ def _is_alive(kept: SignedIn) -> bool:
     return not key or demos().of_browser(key, now) is not None
 
 
-def _of_this_browser() -> SignedIn | None:
+def _of_this_browser(directory: Directory) -> SignedIn | None:
     key, now = browser_key(), datetime.now(UTC)
     if not key:
         return None
-    directory = workbench().directory
     session_id = directory.session_of_browser(key, now)
     user = directory.find_session(session_id, now) if session_id else None
     if session_id and user:

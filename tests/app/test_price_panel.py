@@ -1,0 +1,164 @@
+"""The price panel on a page of its own: what it says, when it asks the network, and prices entered by hand."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from allocation.adapters.memory import MemoryQuoteCache, MemoryStore
+from allocation.allocation import Session, select_account, start_session
+from allocation.market import Market
+from allocation.model import PriceSource, Quote
+from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, QuoteSource, User
+from pages.shared import state
+from tests.app.conftest import button, said
+from tests.builders import a_portfolio
+
+
+class FakeYahoo:
+    """Knows the prices it was given, struck a moment ago, and remembers what it was asked."""
+
+    def __init__(self, fault: QuoteFault = QuoteFault.UNKNOWN_SYMBOL, **prices: str) -> None:
+        self.prices = prices
+        self.fault = fault
+        self.asked: list[tuple[str, ...]] = []
+
+    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+        wanted = tuple(symbols)
+        self.asked.append(wanted)
+        time = datetime.now(UTC) - timedelta(minutes=2, seconds=30)
+        found = {
+            s: Quote(s, Decimal(self.prices[s]), "USD", time, PriceSource.YAHOO) for s in wanted if s in self.prices
+        }
+        return QuoteAnswer(found, {s: QuoteFailure(s, self.fault, "…") for s in wanted if s not in found})
+
+
+def page() -> None:
+    import streamlit as st
+
+    from pages.shared.prices import price_panel
+    from pages.shared.state import require_session
+
+    session = require_session()
+    portfolio = session.accounts.get_portfolio()
+    extra = st.text_input("Extra", key="extra")
+    quotes = price_panel(session, portfolio, [*portfolio.symbols, *filter(None, [extra])])
+    st.text("; ".join(f"{symbol} {quote.price}" for symbol, quote in quotes.items()))
+
+
+def open_panel(source: QuoteSource | None) -> tuple[AppTest, Session]:
+    store = MemoryStore()
+    store.save_portfolios("jane", [a_portfolio({"VTI": 10, "BND": 5})])
+    session = start_session(User("jane", "Jane", demo=True), store, Market(source, MemoryQuoteCache()))
+    select_account(session, "main")
+    app = AppTest.from_function(page, default_timeout=20)
+    app.session_state[state._SIGNED_IN] = state.SignedIn(session)
+    return app.run(), session
+
+
+def prices(app: AppTest) -> str:
+    return str(app.text[0].value)
+
+
+def line(app: AppTest) -> str:
+    return str(app.caption[0].value).replace("\\", "")
+
+
+def enter_price(app: AppTest, symbol: str, typed: str) -> Any:
+    app.selectbox(key="prices.symbol").select(symbol)
+    app.text_input(key="prices.price").input(typed)
+    return button(app, "Save price").click().run()
+
+
+def test_opening_an_account_fetches_its_prices_once() -> None:
+    yahoo = FakeYahoo(VTI="250.10", BND="72.31")
+
+    app, _ = open_panel(yahoo)
+    app.run()
+    app.run()
+
+    assert not app.exception
+    assert prices(app) == "VTI 250.10; BND 72.31"
+    assert line(app) == "Prices: Yahoo, 2 minutes ago"
+    assert yahoo.asked == [("VTI", "BND")]
+
+
+def test_a_symbol_added_later_is_asked_for_once_and_alone() -> None:
+    yahoo = FakeYahoo(VTI="250.10", BND="72.31")
+    app, _ = open_panel(yahoo)
+
+    app.text_input(key="extra").input("NOPE").run()
+    app.run()
+
+    assert yahoo.asked == [("VTI", "BND"), ("NOPE",)]
+    assert line(app) == "Prices: Yahoo, 2 minutes ago · 1 missing"
+    assert "Yahoo does not know NOPE" in said(app)
+
+
+def test_refresh_asks_for_everything_again() -> None:
+    yahoo = FakeYahoo(VTI="250.10", BND="72.31")
+    app, _ = open_panel(yahoo)
+    yahoo.prices["VTI"] = "251"
+
+    button(app, "Refresh prices").click().run()
+
+    assert prices(app) == "VTI 251; BND 72.31"
+    assert yahoo.asked == [("VTI", "BND")] * 2
+
+
+def test_without_a_network_the_page_says_so_and_goes_on() -> None:
+    yahoo = FakeYahoo(QuoteFault.OFFLINE)
+
+    app, _ = open_panel(yahoo)
+    button(app, "Refresh prices").click().run()
+
+    assert not app.exception
+    assert "Yahoo cannot be reached. Going on with the prices at hand." in said(app).replace("\\", "")
+    assert line(app) == "Prices: 2 missing"
+    assert len(yahoo.asked) == 1
+
+
+def test_where_prices_are_not_fetched_there_is_nothing_to_refresh() -> None:
+    app, _ = open_panel(None)
+
+    assert not app.exception
+    assert [b.label for b in app.button] == ["Save price"]
+
+
+def test_a_price_entered_by_hand_goes_before_every_other_until_it_is_removed() -> None:
+    app, session = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+
+    enter_price(app, "VTI", "249.99")
+
+    assert prices(app) == "VTI 249.99; BND 72.31"
+    assert session.store.manual_prices("jane")["VTI"].source == PriceSource.MANUAL
+    assert "1 entered by hand" in line(app)
+
+    app.button(key="prices.remove.VTI").click().run()
+
+    assert prices(app) == "VTI 250.10; BND 72.31"
+    assert session.store.manual_prices("jane") == {}
+
+
+@pytest.mark.parametrize("typed", ["", "0", "-5", "NaN", "inf", "1e308", "100000001", "1,234.56", "١٢", "abc"])
+def test_what_is_no_price_is_not_saved(typed: str) -> None:
+    app, session = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+
+    enter_price(app, "VTI", typed)
+
+    assert "The price of VTI" in said(app)
+    assert session.store.manual_prices("jane") == {}
+    assert prices(app) == "VTI 250.10; BND 72.31"
+
+
+def test_nobody_saves_a_price_after_the_session_ended() -> None:
+    app, session = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+    del app.session_state[state._SIGNED_IN]
+
+    enter_price(app, "VTI", "1")
+
+    assert session.store.manual_prices("jane") == {}
+    assert "Sign in" in said(app)

@@ -1,0 +1,157 @@
+"""The sign-in page, without a browser: what a visitor sees, and who is let in."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.app.conftest import OpenApp, button, said
+from tests.openid_provider import running_provider
+
+PASSWORD = "correct horse battery"
+
+
+def labels(app: AppTest) -> set[str]:
+    return {b.label for b in app.button}
+
+
+def enter(app: AppTest, user_name: str, password: str, press: str) -> AppTest:
+    app.text_input(key="sign_in.user_name").input(user_name)
+    app.text_input(key="sign_in.password").input(password)
+    return button(app, press).click().run()
+
+
+@pytest.fixture
+def with_jane(open_app: OpenApp) -> OpenApp:
+    """An installation whose first account is Jane's."""
+    enter(open_app(), "jane", PASSWORD, "Create account")
+    return open_app
+
+
+def test_a_visitor_sees_the_demo_and_may_create_the_first_account(open_app: OpenApp) -> None:
+    app = open_app()
+
+    assert not app.exception
+    assert {"Explore the demo", "Create account"} <= labels(app)
+    assert "Sign out" not in labels(app)
+
+
+def test_the_demo_is_one_click_from_the_rebalancing_page(open_app: OpenApp) -> None:
+    app = open_app()
+
+    button(app, "Explore the demo").click().run()
+
+    assert not app.exception
+    assert "Sign out" in labels(app)
+    assert app.selectbox(key="shell.account").options
+    assert app.title[0].value != "Evenkeel"
+
+
+def test_the_first_account_is_signed_in_when_it_is_created(open_app: OpenApp) -> None:
+    app = open_app()
+
+    enter(app, "jane", PASSWORD, "Create account")
+
+    assert not app.exception
+    assert "Sign out" in labels(app)
+
+
+@pytest.mark.parametrize(
+    "password", ["short", "x" * 129, "password12345", "jane.analyst", "111111111111", "aaaaaaaaaaaaaaa"]
+)
+def test_an_unfit_password_is_refused_with_the_way_out(open_app: OpenApp, password: str) -> None:
+    app = open_app()
+
+    enter(app, "jane.analyst", password, "Create account")
+
+    assert "password" in said(app)
+    assert "Sign out" not in labels(app)
+
+
+def test_the_right_password_opens_and_nothing_else_does(with_jane: OpenApp) -> None:
+    app = with_jane()
+    assert "Create account" not in labels(app)
+
+    enter(app, "jane", "not " + PASSWORD, "Sign in")
+    refused = said(app)
+    enter(app, "Jane", PASSWORD, "Sign in")
+
+    assert "do not match" in refused
+    assert "Sign out" in labels(app)
+
+
+def test_an_unknown_name_is_answered_like_a_wrong_password(with_jane: OpenApp) -> None:
+    wrong_password, unknown_name = with_jane(), with_jane()
+
+    enter(wrong_password, "jane", "something else", "Sign in")
+    enter(unknown_name, "nobody", "something else", "Sign in")
+
+    assert said(wrong_password) == said(unknown_name) != ""
+
+
+def test_who_keeps_guessing_has_to_wait(with_jane: OpenApp) -> None:
+    app = with_jane()
+    for _ in range(6):
+        enter(app, "jane", "a wrong password", "Sign in")
+
+    enter(app, "jane", PASSWORD, "Sign in")
+
+    assert "Too many wrong passwords" in said(app)
+    assert "Sign out" not in labels(app)
+
+
+def test_signing_out_leads_back_to_sign_in(demo_app: AppTest) -> None:
+    button(demo_app, "Sign out").click().run()
+
+    assert "signed out" in said(demo_app)
+    assert "Explore the demo" in labels(demo_app)
+
+
+def test_signing_out_leaves_nothing_of_the_user_in_the_tab(demo_app: AppTest) -> None:
+    demo_app.session_state["rebalance.draft"] = "somebody's targets"
+
+    button(demo_app, "Sign out").click().run()
+
+    assert "rebalance.draft" not in demo_app.session_state
+
+
+def test_a_provider_that_is_down_is_said_to_be_down_and_the_rest_works(open_app: OpenApp) -> None:
+    with running_provider() as gone:
+        table = {"issuer": gone.issuer, "client_id": "x", "client_secret": "y", "label": "Acme"}
+
+    app = open_app(secrets={"oidc": {"acme": table}})
+
+    assert "Acme does not answer" in said(app)
+    button(app, "Explore the demo").click().run()
+    assert "Sign out" in labels(app)
+
+
+def test_a_provider_that_claims_to_be_another_is_not_offered(open_app: OpenApp) -> None:
+    with running_provider() as provider:
+        provider.change_discovery = lambda document: document.update(issuer="https://evil.example.com")
+        table = {"issuer": provider.issuer, "client_id": "x", "client_secret": "y", "label": "Acme"}
+
+        app = open_app(secrets={"oidc": {"acme": table}})
+
+    assert "Acme cannot be used" in said(app)
+
+
+def test_settings_that_cannot_work_are_named_without_their_values(open_app: OpenApp) -> None:
+    app = open_app(secrets={"oidc": {"acme": {"issuer": "http://id.example.com", "client_id": "x", "secret": "hush"}}})
+
+    assert "[oidc.acme] issuer" in said(app)
+    assert "[oidc.acme] client_secret" in said(app)
+    assert "hush" not in said(app)
+
+
+@pytest.mark.parametrize("page", ["rebalance", "holdings", "accounts", "sign_in"])
+def test_a_page_opened_by_itself_shows_a_stranger_nothing(page: str, open_app: OpenApp) -> None:
+    pytest.importorskip("pages.shared.state")
+    from tests.app.conftest import ROOT
+
+    file = ROOT / "pages" / f"{page}.py"
+    if not file.exists():
+        pytest.skip(f"there is no page {page}")
+
+    app = AppTest.from_file(str(file), default_timeout=30).run()
+
+    assert not app.dataframe
+    assert not app.metric
