@@ -163,8 +163,7 @@ def test_name_and_number_in_one_cell_are_told_apart(cell: str, name: str, number
         "Symbol,Description,Quantity,Last Price,Current Value\n{},ETF,2,$250.00,$500.00\n",
         "Account name,Symbol,Quantity,Last price,Current value\nJoint,{},2,$250.00,$500.00\n",
         "Account Number,Symbol,Description,Quantity,Last Price,Current Value\nZ12345678,{},ETF,2,$250.00,$500.00\n",
-        "Account Number,Account Name,Investment Type,Symbol,Description,CUSIP,Quantity,Last Price,Current Value\n"
-        "Z1,Joint,ETFs,{},ETF,922908769,2,$250.00,$500.00,\n",
+        "Account Number,Account Name,Investment Type,Symbol,Description,CUSIP,Quantity,Last Price,Current Value\nZ1,Joint,ETFs,{},ETF,922908769,2,$250.00,$500.00,\n",
     ],
 )
 def test_fidelity_columns_may_be_missing_or_more(header: str):

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from allocation.adapters.importers import fidelity, generic, schwab, vanguard
-from allocation.adapters.importers.imported import ImportedFile, LineProblem, Reconciliation
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
 from allocation.adapters.importers.text import LARGEST_FILE, read_text
 from allocation.errors import ImportFileError
+from allocation.imported import ImportedFile, LineProblem, Reconciliation
 
 __all__ = ["LARGEST_FILE", "TEMPLATE", "ImportedFile", "LineProblem", "Reconciliation", "read_accounts"]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from allocation.adapters.importers.imported import LineProblem, Reconciliation
 from allocation.adapters.importers.lines import (
     Line,
     agrees,
@@ -18,6 +17,7 @@ from allocation.adapters.importers.lines import (
     unit_cost,
 )
 from allocation.errors import AllocationError
+from allocation.imported import LineProblem, Reconciliation
 from allocation.model import (
     Account,
     Portfolio,

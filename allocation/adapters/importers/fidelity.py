@@ -17,7 +17,6 @@ from decimal import Decimal
 from allocation.adapters.importers.amounts import read_amount
 from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.imported import LineProblem
 from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import (
@@ -30,6 +29,7 @@ from allocation.adapters.importers.table import (
     require_columns,
 )
 from allocation.errors import NumberError
+from allocation.imported import LineProblem
 
 NAME = "Fidelity"
 

@@ -11,7 +11,6 @@ from decimal import Decimal
 
 from allocation.adapters.importers.amounts import read_amount, uses_decimal_comma
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.imported import LineProblem
 from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import (
@@ -23,6 +22,7 @@ from allocation.adapters.importers.table import (
     refuse_second_header,
 )
 from allocation.errors import AllocationError, HoldingError, ImportFileError, NumberError, listed
+from allocation.imported import LineProblem
 from allocation.model import check_currency, parse_symbol
 
 NAME = "Generic CSV"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from allocation.adapters.importers.draft import AccountDraft, account_id
-from allocation.adapters.importers.imported import ImportedFile, LineProblem
 from allocation.errors import ImportFileError
+from allocation.imported import ImportedFile, LineProblem
 
 
 @dataclass

@@ -18,11 +18,11 @@ from decimal import Decimal
 from allocation.adapters.importers.amounts import read_amount
 from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.imported import LineProblem
 from allocation.adapters.importers.lines import LONGEST_LABEL, Line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Columns, Row, columns_of, header_names, refuse_ragged, require_columns
 from allocation.errors import ImportFileError, NumberError, listed
+from allocation.imported import LineProblem
 
 NAME = "Schwab"
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from allocation.adapters.importers.amounts import read_amount
-from allocation.adapters.importers.imported import LineProblem
 from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import (
@@ -23,6 +22,7 @@ from allocation.adapters.importers.table import (
     refuse_second_header,
 )
 from allocation.errors import NumberError
+from allocation.imported import LineProblem
 
 NAME = "Vanguard"
 

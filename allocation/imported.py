@@ -1,0 +1,102 @@
+"""What reading a broker's file gives, how far it agrees with the file's own totals, and what the user makes of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from allocation.errors import ImportFileError
+from allocation.model import Account, Portfolio, TaxTreatment
+
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class LineProblem:
+    """One line that could not be read as it stands; `account_id` names the account it belongs to, if that is known."""
+
+    line_number: int
+    text: str
+    reason: str
+    account_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What we read of one account beside what its file says, in the account's currency.
+
+    Attributes:
+        our_total: the values in the file's own rows that were read: holdings, cash and what was set aside.
+        priced_total: the same with quantity × printed price, to the cent, in place of each holding's value.
+        file_total: the file's own total line, if it has one.
+        notes: what was merged, left out or derived while reading, in sentences.
+    """
+
+    account_id: str
+    our_total: Decimal
+    priced_total: Decimal
+    file_total: Decimal | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Our total minus the file's; None where the file has no total."""
+        return None if self.file_total is None else self.our_total - self.file_total
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """A file that was read: nothing of it is saved yet. `digest` is the SHA-256 of its bytes."""
+
+    format: str
+    portfolios: tuple[Portfolio, ...]
+    reconciliations: tuple[Reconciliation, ...]
+    problems: tuple[LineProblem, ...]
+    notes: tuple[str, ...]
+    digest: str
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every line was read and every total agrees to the cent."""
+        return not self.problems and not any(reconciliation.difference for reconciliation in self.reconciliations)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user decides about an imported account; the file does not say how it is taxed."""
+
+    name: str
+    tax_treatment: TaxTreatment
+
+
+def propose(portfolio: Portfolio, saved: Iterable[Account]) -> Choice:
+    """What was decided when the account was imported before, else what the file suggests."""
+    known = next((account for account in saved if account.id == portfolio.account.id), portfolio.account)
+    return Choice(known.name, known.tax_treatment)
+
+
+def with_choices(file: ImportedFile, choices: Mapping[str, Choice]) -> tuple[Portfolio, ...]:
+    """The file's portfolios as the user wants them saved; `choices` by account id.
+
+    Raises:
+        ImportFileError: an account without a name, or with one too long to show.
+    """
+    nameless = [
+        choice.name[:20] or "(empty)" for choice in choices.values() if not 0 < len(choice.name.strip()) <= LONGEST_NAME
+    ]
+    if nameless:
+        raise ImportFileError(f"Give every account a name of 1 to {LONGEST_NAME} characters.", nameless)
+    return tuple(_decided(portfolio, choices[portfolio.account.id]) for portfolio in file.portfolios)
+
+
+def is_unchanged(portfolio: Portfolio, saved: Portfolio) -> bool:
+    """Whether an import would change nothing but dates and prices."""
+    return (portfolio.quantities, portfolio.cash, portfolio.set_aside) == (
+        saved.quantities,
+        saved.cash,
+        saved.set_aside,
+    )
+
+
+def _decided(portfolio: Portfolio, choice: Choice) -> Portfolio:
+    account = replace(portfolio.account, name=choice.name.strip(), tax_treatment=choice.tax_treatment)
+    return replace(portfolio, account=account)

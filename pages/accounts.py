@@ -1,0 +1,291 @@
+"""Which account? The user's accounts, and the way in for a broker's export: read, shown, and only then saved."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from allocation.allocation import Session, select_account
+from allocation.bootstrap import TEMPLATE, read_accounts
+from allocation.errors import AccountNotFoundError, AllocationError
+from allocation.imported import (
+    LONGEST_NAME,
+    Choice,
+    ImportedFile,
+    Reconciliation,
+    is_unchanged,
+    propose,
+    with_choices,
+)
+from allocation.model import Account, Portfolio, TaxTreatment
+from allocation.price_text import prices_line
+from allocation.valuation import value_portfolio
+from pages.shared.import_tables import positions_table, problems_table
+from pages.shared.look import count, literal, money
+from pages.shared.state import require_session
+from pages.shared.tables import set_aside_table
+
+TAXED = {
+    TaxTreatment.TAXABLE: "Taxable",
+    TaxTreatment.TAX_DEFERRED: "Tax-deferred (IRA, 401(k))",
+    TaxTreatment.TAX_FREE: "Tax-free (Roth, HSA)",
+}
+_ROUND = "accounts.round"
+_SAVED = "accounts.saved"
+
+
+def show_page() -> None:
+    """The accounts, an import under way, and how to begin one."""
+    session = require_session()
+    st.title("Accounts", anchor=False)
+    accounts = session.accounts.list()
+    show_saved(accounts)
+    if not accounts:
+        show_welcome()
+    file = ask_for_file(session)
+    if file:
+        show_preview(session, file, accounts)
+        return
+    for account in accounts:
+        show_account(session, account)
+    show_help(expanded=not accounts)
+
+
+# ── The accounts there are ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_saved(accounts: tuple[Account, ...]) -> None:
+    """What the last import saved, and the way on."""
+    saved = st.session_state.get(_SAVED, ())
+    names = [account.name for account in accounts if account.id in saved]
+    if names:
+        st.success(f"Saved: {literal(', '.join(names))}.", icon=":material/check_circle:")
+        st.page_link("pages/rebalance.py", label="Rebalance it now", icon=":material/balance:")
+
+
+def show_welcome() -> None:
+    """What somebody without an account does first."""
+    st.info(
+        "You have no account yet. Download the positions of your account from your broker as a CSV file and choose "
+        "that file below. You see everything that was read before anything is saved.",
+        icon=":material/waving_hand:",
+    )
+
+
+def show_account(session: Session, account: Account) -> None:
+    """One account as a card: what it is, what it is worth, and what can be done with it."""
+    portfolio = session.store.portfolio(session.user.id, account.id)
+    with st.container(border=True, key=f"accounts-card-{account.id}"):
+        about, worth, actions = st.columns([5, 4, 3], vertical_alignment="center")
+        with about:
+            st.subheader(literal(account.name), anchor=False)
+            st.caption(literal(facts_of(portfolio)))
+        with worth:
+            show_worth(session, portfolio)
+        with actions, st.container(horizontal=True, horizontal_alignment="right"):
+            show_actions(session, account)
+
+
+def facts_of(portfolio: Portfolio) -> str:
+    """Broker, masked number, taxes, lines and date in one line."""
+    account = portfolio.account
+    lines = count(len(portfolio.positions), "position")
+    aside = f"{len(portfolio.set_aside)} not traded" if portfolio.set_aside else ""
+    dated = f"as of {portfolio.as_of.day} {portfolio.as_of:%B %Y}" if portfolio.as_of else ""
+    taxed = TAXED[account.tax_treatment].split(" (", maxsplit=1)[0]
+    return " · ".join(filter(None, (account.broker, account.masked_number, taxed, lines, aside, dated)))
+
+
+def show_worth(session: Session, portfolio: Portfolio) -> None:
+    """The value at the best prices at hand, with their source and age."""
+    quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
+    valuation = value_portfolio(portfolio, quotes)
+    st.markdown(f"**{literal(money(valuation.total, portfolio.account.currency))}**")
+    st.caption(literal(prices_line(quotes.values(), valuation.unpriced, datetime.now(UTC))))
+
+
+def show_actions(session: Session, account: Account) -> None:
+    """Open, or remove after a second, deliberate click."""
+    if st.button("Open", key=f"accounts.open.{account.id}", type="primary"):
+        select_account(session, account.id)
+        st.switch_page("pages/rebalance.py")
+    with st.popover("Remove"):
+        st.write(f"Remove {literal(account.name)} with its holdings and its target? This cannot be undone.")
+        if st.button("Remove for good", key=f"accounts.remove.{account.id}", icon=":material/delete:"):
+            remove(session, account)
+
+
+def remove(session: Session, account: Account) -> None:
+    """Forget the account; one that another tab removed already is gone all the same."""
+    try:
+        session.store.remove_account(session.user.id, account.id)
+    except AccountNotFoundError as error:
+        st.error(literal(str(error)))
+        return
+    st.rerun()
+
+
+# ── A new file ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ask_for_file(session: Session) -> ImportedFile | None:
+    """The file the user chose, read; a file that cannot be read is explained."""
+    hint = " In the demo it is read into this visit only and gone with it." if session.user.demo else ""
+    upload = st.file_uploader(
+        "Import a positions file",
+        key=f"accounts.upload.{st.session_state.get(_ROUND, 0)}",
+        help="CSV from Fidelity, Schwab or Vanguard, or the generic CSV; at most 5 MB.",
+    )
+    st.caption(
+        f"Positions CSV of Fidelity, Schwab or Vanguard, or the generic CSV. Nothing is saved before you agree.{hint}"
+    )
+    if upload is None:
+        return None
+    try:
+        return read_accounts(upload.getvalue(), upload.name, datetime.now(UTC))
+    except AllocationError as error:
+        st.error(literal(str(error)), icon=":material/error:")
+        return None
+
+
+def show_preview(session: Session, file: ImportedFile, saved: tuple[Account, ...]) -> None:
+    """Everything that was read, account by account, with the choices that only the user can make."""
+    st.header(f"Preview: {file.format}, {count(len(file.portfolios), 'account')}", anchor=False)
+    for note in file.notes:
+        st.caption(literal(note))
+    show_problems(file)
+    choices = {}
+    for portfolio, reconciliation in zip(file.portfolios, file.reconciliations, strict=True):
+        with st.container(border=True, key=f"accounts-preview-{portfolio.account.id}"):
+            choices[portfolio.account.id] = ask_choice(portfolio, propose(portfolio, saved))
+            show_what_changes(session, portfolio, saved)
+            show_sums(portfolio, reconciliation)
+            show_holdings(portfolio, reconciliation)
+    show_decision(session, file, choices)
+
+
+def show_problems(file: ImportedFile) -> None:
+    """The lines that could not be read, with their number in the file and the reason."""
+    if file.problems:
+        st.warning(
+            f"{count(len(file.problems), 'line')} could not be read as it stands. Lines that were not read are in no sum below."
+            if len(file.problems) == 1
+            else f"{count(len(file.problems), 'line')} could not be read as they stand. Lines that were not read are in no sum below.",
+            icon=":material/warning:",
+        )
+        problems_table(file.problems)
+
+
+def ask_choice(portfolio: Portfolio, proposed: Choice) -> Choice:
+    """Name and taxes of an account."""
+    key = portfolio.account.id
+    name_column, tax_column = st.columns(2)
+    name = name_column.text_input("Account name", proposed.name, max_chars=LONGEST_NAME, key=f"accounts.name.{key}")
+    treatments = list(TAXED)
+    taxed = tax_column.selectbox(
+        "Taxes",
+        treatments,
+        index=treatments.index(proposed.tax_treatment),
+        format_func=TAXED.__getitem__,
+        key=f"accounts.taxed.{key}",
+        help="The file does not say it; this is what the account's name suggests.",
+    )
+    return Choice(name, taxed)
+
+
+def show_what_changes(session: Session, portfolio: Portfolio, saved: tuple[Account, ...]) -> None:
+    """Whether the account is new, or what happens to the one that is there."""
+    account = portfolio.account
+    facts = " · ".join(filter(None, (account.broker, account.masked_number, account.currency)))
+    if account.id not in {known.id for known in saved}:
+        st.caption(literal(f"{facts} · new account"))
+    elif is_unchanged(portfolio, session.store.portfolio(session.user.id, account.id)):
+        st.caption(literal(f"{facts} · the same holdings are saved already; only dates and prices change"))
+    else:
+        st.caption(literal(f"{facts} · replaces the holdings saved before; the target stays"))
+
+
+def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
+    """What was read beside the file's own total, to the cent."""
+    currency, difference = portfolio.account.currency, reconciliation.difference
+    figures = {"Read from the file": reconciliation.our_total, "of it cash": portfolio.cash}
+    if difference is not None:
+        figures |= {"The file's total": reconciliation.file_total, "Difference": difference}
+    with st.container(horizontal=True):
+        for label, amount in figures.items():
+            st.metric(label, literal(money(amount, currency)), border=True)
+    if difference:
+        st.warning("What was read does not add up to the file's own total. Compare the lines before you save.")
+    elif difference == 0:
+        st.caption(":material/check_circle: Agrees with the file's total to the cent.")
+    else:
+        st.caption("The file has no total for this account to compare with.")
+
+
+def show_holdings(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
+    """Positions, what is never traded, and how the file was read."""
+    if portfolio.positions:
+        positions_table(portfolio)
+    if portfolio.set_aside:
+        st.markdown("**Not traded**")
+        set_aside_table(portfolio.set_aside, portfolio.account.currency)
+    for note in reconciliation.notes:
+        st.caption(literal(note))
+
+
+def show_decision(session: Session, file: ImportedFile, choices: dict[str, Choice]) -> None:
+    """Save all of it or nothing."""
+    agreed = file.is_complete or st.checkbox(
+        "I have seen what was not read or does not add up, and want to save the rest.", key="accounts.agreed"
+    )
+    with st.container(horizontal=True):
+        label = "Save account" if len(choices) == 1 else f"Save {len(choices)} accounts"
+        if st.button(label, key="accounts.save", type="primary", icon=":material/save:", disabled=not agreed):
+            save(session, file, choices)
+        if st.button("Cancel", key="accounts.cancel"):
+            begin_again(())
+
+
+def save(session: Session, file: ImportedFile, choices: dict[str, Choice]) -> None:
+    """Keep every account of the file and select the first."""
+    try:
+        portfolios = with_choices(file, choices)
+        session.store.save_portfolios(session.user.id, portfolios)
+        select_account(session, portfolios[0].account.id)
+    except AllocationError as error:
+        st.error(literal(str(error)), icon=":material/error:")
+        return
+    begin_again(tuple(portfolio.account.id for portfolio in portfolios))
+
+
+def begin_again(saved: tuple[str, ...]) -> None:
+    """Put the file away; the uploader starts empty under a new key."""
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    st.session_state[_SAVED] = saved
+    st.rerun()
+
+
+# ── Help ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_help(*, expanded: bool) -> None:
+    """Where the brokers keep their download, and the generic CSV."""
+    with st.expander("How to get the file", icon=":material/help:", expanded=expanded):
+        st.markdown(
+            "- **Fidelity**: Accounts & Trade → Portfolio → Positions, then the download arrow above the table.\n"
+            "- **Schwab**: Accounts → Positions, choose an account or *All accounts*, then *Export* at the top right.\n"
+            "- **Vanguard**: Activity → Download center, format *CSV*, any date range, then download.\n"
+            "- **Any other broker**: fill in the generic CSV. `symbol` and `quantity` are enough; several lines of one "
+            "symbol are tax lots; a line `CASH` holds the money."
+        )
+        st.download_button(
+            "Generic CSV template",
+            TEMPLATE,
+            "evenkeel-template.csv",
+            "text/csv",
+            key="accounts.template",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+show_page()

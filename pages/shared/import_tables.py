@@ -1,0 +1,63 @@
+"""The tables of an import preview: what was read, and what was not."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+import streamlit as st
+from streamlit.column_config import NumberColumn, TextColumn
+
+from allocation.imported import LineProblem
+from allocation.model import Portfolio
+from allocation.valuation import cost_of
+from pages.shared.look import money, units
+from pages.shared.tables import ROW_HEIGHT, grid_height
+
+MOST_ROWS = 12
+
+
+def positions_table(portfolio: Portfolio) -> None:
+    """The positions as the file has them; amounts are text, so that no digit of them changes."""
+    currency = portfolio.account.currency
+    rows = [
+        {
+            "symbol": position.symbol,
+            "name": position.name,
+            "quantity": units(position.quantity),
+            "price": money(quote.price, currency) if (quote := position.quote) else "not in the file",
+            "value": money(position.quantity * quote.price, currency) if quote else "",
+            "cost": money(cost, currency) if (cost := cost_of(position)) is not None else "",
+        }
+        for position in portfolio.positions
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(rows), MOST_ROWS),
+        alt=f"Positions read for the account {portfolio.account.name} {portfolio.account.masked_number}",
+        column_config={
+            "symbol": TextColumn("Symbol", width=92, pinned=True),
+            "name": TextColumn("Name", width=260),
+            "quantity": TextColumn("Quantity", width=110, alignment="right"),
+            "price": TextColumn("Price in the file", width=120, alignment="right"),
+            "value": TextColumn("Value", width=120, alignment="right"),
+            "cost": TextColumn("Cost", width=120, alignment="right"),
+        },
+    )
+
+
+def problems_table(problems: Iterable[LineProblem]) -> None:
+    """Each line with its number in the file, why it was not read, and its text."""
+    rows = [{"line": p.line_number, "reason": p.reason, "text": p.text} for p in problems]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(rows), MOST_ROWS),
+        alt="Lines of the file that could not be read as they stand",
+        column_config={
+            "line": NumberColumn("Line", width=60, pinned=True),
+            "reason": TextColumn("Why", width=520),
+            "text": TextColumn("Text", width=420),
+        },
+    )
