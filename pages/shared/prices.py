@@ -25,18 +25,30 @@ _SYMBOL = "prices.symbol"
 _PRICE = "prices.price"
 
 
+def fetch_once(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> bool:
+    """Fetch what was never asked for: everything when an account is opened, later what was added without a price.
+
+    A page that builds on prices before it shows the panel calls this first. Says whether anything was fetched.
+    """
+    wanted = _never_asked(session, portfolio, tuple(dict.fromkeys(symbols)))
+    if wanted:
+        _fetch(session, portfolio, wanted)
+    return bool(wanted)
+
+
 def price_panel(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> dict[str, Quote]:
     """Show the state of these symbols' prices with what can be done about it, and answer with the prices at hand.
 
-    May start the run again after it fetched prices, so that whatever stands above it is right as well.
+    Starts the run again after it fetched prices, so that whatever stands above it is right as well.
     """
     wanted = tuple(dict.fromkeys(symbols))
-    quotes = _known(session, portfolio, wanted)
+    if fetch_once(session, portfolio, wanted):
+        st.rerun()
+    quotes, now = _known(session, portfolio, wanted), datetime.now(UTC)
     with st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
-        now = datetime.now(UTC)
         missing = [symbol for symbol in wanted if symbol not in quotes]
         st.caption(literal(prices_line(quotes.values(), missing, now)), width="stretch")
-        _refresh_control(session, portfolio, wanted, quotes)
+        _refresh_button(session, portfolio, wanted)
         with st.popover("Enter a price", icon=":material/edit:", width="content"):
             _price_form(session, portfolio, wanted, now)
     _remarks(session, portfolio, wanted, quotes)
@@ -50,29 +62,26 @@ def _known(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> 
 # ── Fetching ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _refresh_control(
-    session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]
-) -> None:
+def _refresh_button(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> None:
     if not session.market.can_refresh:
         return
-    pressed = st.button("Refresh prices", icon=":material/refresh:", key="prices.refresh", disabled=not symbols)
-    wanted = symbols if pressed else _never_asked(session, portfolio, symbols, quotes)
-    if wanted:
-        _fetch(session, portfolio, wanted, force=pressed)
+    if st.button("Refresh prices", icon=":material/refresh:", key="prices.refresh", disabled=not symbols):
+        _fetch(session, portfolio, symbols, force=True)
         st.rerun()
 
 
-def _never_asked(
-    session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]
-) -> tuple[str, ...]:
-    """Everything when the account is opened; later, what was added since and has no price."""
+def _never_asked(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    if not session.market.can_refresh:
+        return ()
     asked = st.session_state.setdefault(_ASKED, {}).get(_whose(session, portfolio))
     if asked is None:
         return symbols
-    return tuple(symbol for symbol in symbols if symbol not in asked and symbol not in quotes)
+    added = tuple(symbol for symbol in symbols if symbol not in asked)
+    known = _known(session, portfolio, added) if added else {}
+    return tuple(symbol for symbol in added if symbol not in known)
 
 
-def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, force: bool) -> None:
+def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, force: bool = False) -> None:
     whose = _whose(session, portfolio)
     with st.spinner("Asking Yahoo for prices …"):
         answer = session.market.refresh(symbols, datetime.now(UTC), force=force)
