@@ -58,12 +58,14 @@ class Sheet:
     """One account before trading, the cash flow included. Lines stand in the order of their symbols.
 
     Attributes:
+        total: everything in money, the reserve included.
         cash: all cash; `reserve` is the part of it that is to stay.
         excluded: holdings left out of the total by the rules.
         outside: holdings that the target does not name.
     """
 
     lines: tuple[SheetLine, ...]
+    total: Fraction
     cash: Fraction
     cash_flow: Fraction
     reserve: Fraction
@@ -71,11 +73,6 @@ class Sheet:
     taxable: bool
     excluded: tuple[str, ...]
     outside: tuple[str, ...]
-
-    @property
-    def total(self) -> Fraction:
-        """Everything, the reserve included."""
-        return sum((line.value for line in self.lines), self.cash)
 
     @property
     def invested(self) -> Fraction:
@@ -104,12 +101,14 @@ def lay_out(
     symbols = sorted((held.keys() - set(excluded)) | {s for s, w in weights.items() if w})
     priced = _prices_of(symbols, prices)
     flow = _exact(cash_flow, "cash_flow")
+    cash = _exact(portfolio.cash, "The cash") + flow
+    lines = tuple(
+        _line(s, held.get(s, Fraction(0)), priced[s], weights.get(s, Fraction(0)), rules, s in outside) for s in symbols
+    )
     sheet = Sheet(
-        lines=tuple(
-            _line(s, held.get(s, Fraction(0)), priced[s], weights.get(s, Fraction(0)), rules, s in outside)
-            for s in symbols
-        ),
-        cash=_exact(portfolio.cash, "The cash") + flow,
+        lines=lines,
+        total=sum((line.value for line in lines), cash),
+        cash=cash,
         cash_flow=flow,
         reserve=_exact(rules.cash_reserve, "cash_reserve"),
         cash_weight=target.cash_weight,
