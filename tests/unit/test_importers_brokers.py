@@ -144,6 +144,7 @@ def test_the_2020_header_with_name_and_number_in_one_column_is_read():
     [
         ("Individual - Z12345678", "Individual", "Z12345678"),
         ("Individual TOD X20-548022", "Individual TOD", "X20-548022"),
+        ("Individual-X12345678", "Individual", "X12345678"),
         ("ROTH IRA", "ROTH IRA", ""),
     ],
 )
@@ -234,6 +235,27 @@ def test_a_download_that_was_cut_short_is_refused_with_its_line():
 def test_thousands_without_quotes_shift_columns_and_refuse_the_file():
     with pytest.raises(ImportFileError, match="line 2"):
         read_text(FIDELITY_HEADER + "Z1,Joint,VTI,ETF,10,$150.00,$1,500.00,$900.00,Cash\n")
+
+
+def test_the_line_above_the_header_names_the_account_of_a_file_without_an_account_column():
+    text = (
+        '"Brokerage"\n\n"Individual-X12345678"\n\n"Symbol","Description","Quantity","Last Price","Current Value"\n'
+        '"VTI","ETF","2","$250.00","$500.00"\n"Account Total","","","","$500.00"\n'
+    )
+
+    file = read_text(text)
+
+    assert (file.portfolios[0].account.name, file.portfolios[0].account.number) == ("Individual", "X12345678")
+    assert file.reconciliations[0].difference == 0
+
+
+def test_a_total_of_several_fidelity_accounts_is_no_accounts_total():
+    rows = "Z1,Joint,VTI,ETF,1,$250.00,$250.00,,Cash\nZ2,Roth,BND,ETF,1,$72.00,$72.00,,Cash\n"
+
+    file = read_text(FIDELITY_HEADER + rows + ",,Positions Total,,--,--,$322.00,--,--\n")
+
+    assert [r.file_total for r in file.reconciliations] == [None, None]
+    assert file.notes == ("Line 4 is a total over several accounts and was left out.",)
 
 
 def test_two_files_pasted_into_one_are_refused():
@@ -338,6 +360,30 @@ def test_a_schwab_file_without_prices_uses_value_divided_by_quantity_and_says_so
 
     assert file.portfolios[0].positions[0].quote.price == Decimal("250.75")
     assert any("value divided by its quantity" in note for note in file.reconciliations[0].notes)
+
+
+def test_a_schwab_title_may_lack_the_date_and_cash_may_be_named_in_the_description():
+    text = (
+        '"Positions for account Roth Contributory IRA ...348"\n""\n"Symbol","Description","Quantity","Price","Market Value"\n'
+        '"VTI","ETF","2","$250.00","$500.00"\n"","Cash & Cash Investments","--","--","$10.00"\n"","Account Total","","","$510.00"\n'
+    )
+
+    file = read_text(text)
+
+    assert (file.portfolios[0].account.name, file.portfolios[0].cash) == ("Roth Contributory IRA", Decimal(10))
+    assert (file.portfolios[0].as_of, file.reconciliations[0].difference) == (NOW, 0)
+
+
+def test_a_schwab_view_without_market_values_is_refused_by_the_column_it_lacks():
+    text = '"Positions for account Individual ...123"\n\n"Symbol","Description","Qty (Quantity)","Price"\n"VTI","ETF","2","$1"\n'
+
+    with pytest.raises(ImportFileError, match=r"no Mkt Val \(Market Value\) column"):
+        read_text(text)
+
+
+def test_another_brokers_table_is_not_taken_for_schwabs():
+    with pytest.raises(ImportFileError, match="unknown description, last price and market value"):
+        read_text("Symbol,Description,Quantity,Last Price,Market Value\nVTI,ETF,2,$250.00,$500.00\n")
 
 
 def test_two_schwab_tables_of_one_account_are_refused():

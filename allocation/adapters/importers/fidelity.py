@@ -11,6 +11,7 @@ What the file looks like, by observation of exports from 2020 to 2026; Fidelity 
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -35,8 +36,8 @@ NAME = "Fidelity"
 
 _COLUMNS = {
     "number": ("account number",),
-    "account": ("account name",),
-    "both": ("account name/number",),
+    "account": ("account name", "account"),
+    "both": ("account name/number", "account number/name"),
     "symbol": ("symbol",),
     "name": ("description",),
     "quantity": ("quantity",),
@@ -51,10 +52,12 @@ _WAY_OUT = (
     "Choose the Overview of your positions at Fidelity, then Download; it has Quantity, Last Price and Current Value."
 )
 
+_OWNER = ("number", "account", "both")
+
 # Core positions: money that settles trades. Other money funds have to be sold first and stay positions.
 _CORE = frozenset({"SPAXX", "FDRXX", "FZFXX", "FCASH"})
 _FEWEST_DIGITS = 3
-_TOTAL = re.compile(r"\W*(grand |account |portfolio )?total( value)?\W*", re.IGNORECASE)
+_TOTAL = re.compile(r"\W*(grand |account |portfolio |positions )?total( value)?\W*", re.IGNORECASE)
 _PROSE_WORDS = 6
 
 
@@ -62,7 +65,7 @@ def detect(rows: Sequence[Row]) -> Row | None:
     """The header row of a Fidelity export, if there is one."""
     for row in rows:
         names = set(header_names(row))
-        owner = names & {"account number", "account name", "account name/number"}
+        owner = any(spelling in names for ours in _OWNER for spelling in _COLUMNS[ours])
         if "symbol" in names and "current value" in names and (owner or "last price" in names):
             return row
     return None
@@ -76,11 +79,18 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     refuse_second_header(header, body)
     reading.as_of = _moment(rows)
     table = [row for row in body if not _is_prose(row)]
-    refuse_ragged((row for row in table if not _is_sum_or_pending(row, columns)), columns, ("symbol", "value"))
+    refuse_ragged(
+        (row for row in table if not (_is_total(row, columns) or _is_pending(row, columns))),
+        columns,
+        ("symbol", "value"),
+    )
+    owner = "" if any(name in columns for name in _OWNER) else _line_above(rows, header)
     sums: list[tuple[AccountDraft, Line]] = []
     for row in table:
-        _read_row(row, columns, reading, sums)
+        if not _is_total(row, columns):
+            _read_row(row, columns, _account(row, columns, reading, owner), reading, sums)
     _settle_sums(sums, reading)
+    _settle_totals([row for row in table if _is_total(row, columns)], columns, reading)
 
 
 def _moment(rows: Sequence[Row]) -> datetime | None:
@@ -97,24 +107,38 @@ def _is_prose(row: Row) -> bool:
     return words >= _PROSE_WORDS or (len(row.filled) == 1 and words > 1)
 
 
-def _is_sum_or_pending(row: Row, columns: Columns) -> bool:
-    labels = (row.cells[0], columns.cell(row, "symbol"), columns.cell(row, "name"))
-    return any(_TOTAL.fullmatch(label) or label.lower().startswith("pending activity") for label in labels)
+def _labels(row: Row, columns: Columns) -> tuple[str, ...]:
+    """Where Fidelity writes what a line is that is no security."""
+    return row.cells[0], columns.cell(row, "symbol"), columns.cell(row, "name")
 
 
-def _read_row(row: Row, columns: Columns, reading: Reading, sums: list[tuple[AccountDraft, Line]]) -> None:
-    labels = (row.cells[0], columns.cell(row, "symbol"), columns.cell(row, "name"))
-    if any(_TOTAL.fullmatch(label) for label in labels):
-        reading.notes.append(f"Line {row.number} is a total of the whole file and was left out.")
-        return
-    account = _account(row, columns, reading)
+def _is_total(row: Row, columns: Columns) -> bool:
+    return any(_TOTAL.fullmatch(label) for label in _labels(row, columns))
+
+
+def _is_pending(row: Row, columns: Columns) -> bool:
+    return any(
+        label.lower() == "pending" or label.lower().startswith("pending activity") for label in _labels(row, columns)
+    )
+
+
+def _line_above(rows: Sequence[Row], header: Row) -> str:
+    """The line above the header, which names the account in files without an account column."""
+    above = [row for row in rows if row.number < header.number and row.filled]
+    return above[-1].filled[0] if above else ""
+
+
+def _read_row(
+    row: Row, columns: Columns, account: AccountDraft, reading: Reading, sums: list[tuple[AccountDraft, Line]]
+) -> None:
     try:
         line = _line(row, columns)
+        pending = _pending_amount(row, line) if _is_pending(row, columns) else None
     except NumberError as error:
         reading.problems.append(LineProblem(row.number, row.text, str(error), account.id))
         return
-    if any(label.lower().startswith("pending activity") for label in labels) or line.symbol.upper() == "PENDING":
-        _pending(account, line, row)
+    if _is_pending(row, columns):
+        _settle_pending(account, line, pending)
     elif "BROKERAGELINK" in (line.symbol.upper(), line.name.upper()):
         sums.append((account, line))
     elif _is_cash(line, columns.cell(row, "symbol").endswith("**")):
@@ -123,15 +147,22 @@ def _read_row(row: Row, columns: Columns, reading: Reading, sums: list[tuple[Acc
         account.hold(line)
 
 
-def _account(row: Row, columns: Columns, reading: Reading) -> AccountDraft:
-    """The account of a row: by number and name, by one cell with both, or the only one where the file names none."""
+def _account(row: Row, columns: Columns, reading: Reading, owner: str) -> AccountDraft:
+    """The account of a row: by number and name, or by one text with both."""
     number, name = columns.cell(row, "number"), columns.cell(row, "account")
-    both = columns.cell(row, "both").split()
-    if both and sum(character.isdigit() for character in both[-1]) >= _FEWEST_DIGITS:
-        number, name = both[-1], " ".join(both[:-1]).strip(" -")
-    elif both:
-        name = " ".join(both)
+    both = columns.cell(row, "both") or owner
+    if both:
+        number, name = _number_and_name(both)
     return reading.account(NAME, number, name or "Fidelity account")
+
+
+def _number_and_name(both: str) -> tuple[str, str]:
+    """'Individual - TOD X20-548022' and 'Individual-X12345678' end in the number; 'ROTH IRA' has none."""
+    name, blank, number = both.rpartition(" ")
+    if not blank and not any(character.isdigit() for character in both.partition("-")[0]):
+        name, _, number = both.rpartition("-")
+    digits = sum(character.isdigit() for character in number)
+    return (number, name.strip(" -")) if digits >= _FEWEST_DIGITS else ("", both)
 
 
 def _line(row: Row, columns: Columns) -> Line:
@@ -157,13 +188,21 @@ def _is_cash(line: Line, starred: bool) -> bool:
     return core or (starred and (line.quantity is None or line.price in (None, Decimal(1))))
 
 
-def _pending(account: AccountDraft, line: Line, row: Row) -> None:
+def _pending_amount(row: Row, line: Line) -> Decimal | None:
+    """The unsettled amount; in some downloads it stands one column off, as the only amount of its line."""
+    printed = [cell for cell in row.filled if cell.lstrip("-+(").startswith("$")]
+    if line.value is None and len(printed) == 1:
+        return read_amount(printed[0], "The pending activity")
+    return line.value
+
+
+def _settle_pending(account: AccountDraft, line: Line, amount: Decimal | None) -> None:
     """Unsettled money: what is coming in is shown but not spendable, what is going out is taken off the cash."""
-    amount = line.value if line.value is not None else _only_amount(row)
     if not amount:
         return
     if amount > 0:
-        account.put_aside(line, "Not settled yet: it is part of the account but cannot be spent today.")
+        reason = "Not settled yet: it is part of the account but cannot be spent today."
+        account.put_aside(replace(line, value=amount), reason)
         return
     account.cash += amount
     account.notes.append(
@@ -171,10 +210,18 @@ def _pending(account: AccountDraft, line: Line, row: Row) -> None:
     )
 
 
-def _only_amount(row: Row) -> Decimal | None:
-    """The amount of a row whose only amount may stand one column off."""
-    printed = [cell for cell in row.filled if cell.lstrip("-+(").startswith("$")]
-    return read_amount(printed[0], "Pending activity") if len(printed) == 1 else None
+def _settle_totals(rows: Sequence[Row], columns: Columns, reading: Reading) -> None:
+    """A total is that of the account when there is only one; Fidelity's own downloads have none."""
+    for row in rows:
+        try:
+            total = read_amount(columns.cell(row, "value"), "The total")
+        except NumberError as error:
+            reading.problems.append(LineProblem(row.number, row.text, str(error)))
+            continue
+        if len(reading.accounts) == 1:
+            reading.accounts[0].file_total = total
+        else:
+            reading.notes.append(f"Line {row.number} is a total over several accounts and was left out.")
 
 
 def _settle_sums(sums: Sequence[tuple[AccountDraft, Line]], reading: Reading) -> None:

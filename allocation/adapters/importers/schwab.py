@@ -39,9 +39,10 @@ _COLUMNS = {
 _WANTED = {"symbol": "Symbol", "quantity": "Qty (Quantity)", "value": "Mkt Val (Market Value)"}
 _WAY_OUT = "Add it under Customize on Schwab's Positions page, then export again."
 
-_TITLE = re.compile(r"positions for (?:account )?(?P<label>.*?) as of (?P<moment>.*)", re.IGNORECASE)
+_TITLE = re.compile(r"positions for (?:account )?(?P<label>.*?)(?: as of (?P<moment>.*))?", re.IGNORECASE)
 _LABEL = re.compile(r"(?P<name>.*?)[\s_]*(?:\.{2,}|…|[Xx*]{2,}-?)\s*(?P<number>[A-Z0-9-]{3,})", re.IGNORECASE)
 _CASH = re.compile(r"(futures )?cash( (&|and) (cash investments|money market|sweep).*)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"[-+($]*[\d,]*\d(\.\d*)?[%)]?|--|N/A")
 _TOTAL = re.compile(r"((account|positions|grand) )?total( market value)?", re.IGNORECASE)
 
 
@@ -76,18 +77,20 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
 
 
 def _is_header(row: Row) -> bool:
+    """Whether a row names Schwab's columns; "Qty (Quantity)" is Schwab's alone, the short names come together."""
     names = set(header_names(row))
-    return {"symbol"} < names and bool(names & set(_COLUMNS["value"])) and bool(names & set(_COLUMNS["name"]))
+    short = bool(names & set(_COLUMNS["value"])) and bool(names & set(_COLUMNS["name"])) and "price" in names
+    return "symbol" in names and ("qty (quantity)" in names or short)
 
 
 def _title(row: Row) -> re.Match[str] | None:
     """The match of "Positions for … as of …"; a name with a comma may have been split into cells."""
-    return _TITLE.match(", ".join(row.filled))
+    return _TITLE.fullmatch(", ".join(row.filled))
 
 
 def _moment(rows: Sequence[Row]) -> datetime | None:
     titles = (title for row in rows if (title := _title(row)))
-    return next((moment for title in titles if (moment := read_moment(title["moment"]))), None)
+    return next((moment for title in titles if (moment := read_moment(title["moment"] or ""))), None)
 
 
 def _blocks(rows: Sequence[Row], first: Row) -> list[Block]:
@@ -154,7 +157,7 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft) -> None:
     except NumberError as error:
         account.problems.append(LineProblem(row.number, row.text, str(error), account.id))
         return
-    if _TOTAL.fullmatch(line.symbol):
+    if _TOTAL.fullmatch(line.symbol or line.name):
         account.file_total = line.value
     elif _is_cash(line):
         account.cash += line.value or Decimal(0)
@@ -171,7 +174,7 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft) -> None:
 
 def _is_cash(line: Line) -> bool:
     """The sweep. A line CASH with a price of its own is the bank with that ticker."""
-    return bool(_CASH.fullmatch(line.symbol)) and (line.price is None or line.price == 1)
+    return bool(_CASH.fullmatch(line.symbol or line.name)) and (line.price is None or line.price == 1)
 
 
 def _line(row: Row, columns: Columns) -> Line:
