@@ -164,6 +164,15 @@ def _edited_lines(symbols: Sequence[str], grid: object) -> Iterator[tuple[str, M
             yield symbols[row], cells
 
 
+def fits(symbols: Sequence[str], grid: object) -> bool:
+    """Whether a grid's answer holds nothing but target and lock cells of its own rows, as every honest one does."""
+    if not isinstance(grid, Mapping):
+        return grid is None
+    rows = grid.get("edited_rows")
+    taken = sum(cells.keys() <= {"target", "locked"} for _, cells in _edited_lines(symbols, grid))
+    return isinstance(rows, Mapping) and taken == len(rows) and not (grid.get("added_rows") or grid.get("deleted_rows"))
+
+
 def _read_percent(value: object) -> Decimal:
     """A typed percentage. A grid sends binary numbers with all their digits, so read it to four decimals."""
     percent = to_decimal(round(value, 9) if isinstance(value, float) else value, "A target")

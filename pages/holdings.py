@@ -10,6 +10,7 @@ from allocation.errors import MissingPriceError
 from allocation.model import Portfolio, Quote
 from allocation.valuation import Valuation, cost_of, value_portfolio
 from pages.shared.look import account_header, count, literal, money, no_account, percent
+from pages.shared.prices import price_panel
 from pages.shared.state import require_session
 from pages.shared.tables import (
     ROW_HEIGHT,
@@ -29,13 +30,15 @@ def show_page() -> None:
         no_account()
         return
     portfolio = session.accounts.get_portfolio()
-    quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
-    valuation = value_portfolio(portfolio, quotes)
     account_header(portfolio)
     if not (portfolio.positions or portfolio.cash or portfolio.set_aside):
         show_empty()
         return
-    show_headline(portfolio, valuation)
+    headline = st.container()
+    quotes = price_panel(session, portfolio, portfolio.symbols)
+    valuation = value_portfolio(portfolio, quotes)
+    with headline:
+        show_headline(portfolio, valuation)
     if portfolio.positions:
         show_positions(portfolio, valuation, quotes)
         show_lots(portfolio, quotes)

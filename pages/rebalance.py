@@ -15,6 +15,7 @@ from allocation.model import Portfolio
 from allocation.rules import OutsideTarget, Rules
 from allocation.trade_plan import Status, TradePlan
 from pages.shared.look import account_header, count, literal, money, no_account, percent
+from pages.shared.prices import price_panel
 from pages.shared.rules_form import rules_form
 from pages.shared.state import require_session
 from pages.shared.tables import (
@@ -64,8 +65,10 @@ def show_page() -> None:
 @st.fragment
 def show_desk() -> None:
     """Everything that follows an edit; runs without the page around it."""
-    view = look_up(require_session())
+    session = require_session()
+    view = look_up(session)
     headline = st.container()
+    price_panel(session, view.portfolio, view.bench.symbols)
     rules, cash_flow = rules_form(view.account)
     show_target_bar(view)
     plan, refusal = try_plan(view, rules, cash_flow)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from allocation.desk import Draft, apply_edits, desk_symbols
+from allocation.desk import Draft, apply_edits, desk_symbols, fits
 from allocation.errors import AllocationError, TargetError
 from allocation.model import Portfolio
 from allocation.trade_plan import TradePlan
@@ -74,4 +74,6 @@ def bench_of(portfolio: Portfolio, start: Callable[[], Draft]) -> Bench:
     if bench.grid_key not in st.session_state or bench.symbols != desk_symbols(portfolio, bench.base):
         bench.start_grid(bench.draft, portfolio)
     bench.take_edits()
+    if not fits(bench.symbols, st.session_state.get(bench.grid_key)):
+        bench.start_grid(bench.draft, portfolio)
     return bench

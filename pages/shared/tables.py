@@ -30,26 +30,36 @@ def grid_height(rows: int, most: int = MOST_ROWS_SHOWN) -> int:
 # ── The desk ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# The same types in every state: a grid whose columns change their type forgets what was typed into it.
+_DESK_TYPES = {
+    "symbol": "str",
+    **dict.fromkeys(("current", "target", "after", "trade"), "float64"),
+    "locked": "bool",
+    **dict.fromkeys(("value", "quantity", "price"), "float64"),
+    "name": "str",
+    "priced": "str",
+}
+
+
 def desk_frame(lines: Iterable[DeskLine], now: datetime) -> pd.DataFrame:
     """One row per line; weights in percent."""
-    return pd.DataFrame(
-        [
-            {
-                "symbol": line.symbol,
-                "current": _points(line.current),
-                "target": _points(line.target),
-                "after": _points(line.after),
-                "trade": float(line.trade) or None,
-                "locked": line.locked,
-                "value": _number(line.value),
-                "quantity": float(line.quantity),
-                "price": float(line.quote.price) if line.quote else None,
-                "name": line.name,
-                "priced": price_age_text(line.quote, now) if line.quote else "no price",
-            }
-            for line in lines
-        ]
-    )
+    rows = [
+        {
+            "symbol": line.symbol,
+            "current": _points(line.current),
+            "target": _points(line.target),
+            "after": _points(line.after),
+            "trade": float(line.trade) or None,
+            "locked": line.locked,
+            "value": _number(line.value),
+            "quantity": float(line.quantity),
+            "price": float(line.quote.price) if line.quote else None,
+            "name": line.name,
+            "priced": price_age_text(line.quote, now) if line.quote else "no price",
+        }
+        for line in lines
+    ]
+    return pd.DataFrame(rows, columns=list(_DESK_TYPES)).astype(_DESK_TYPES)
 
 
 def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from allocation.model import Portfolio, PriceSource, Quote
 from allocation.ports import User
 from allocation.targets import TargetAllocation
 from pages.shared.state import SignedIn
-from tests.app.conftest import OpenApp
+from tests.app.conftest import ROOT, RUN_WITHIN_SECONDS, OpenApp
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 VISITOR = User("visitor", "Visitor", demo=True)
@@ -29,10 +29,17 @@ def store_with(*portfolios: Portfolio, target: Mapping[str, Any] | None = None) 
     return store
 
 
+def open_signed_out(page: str) -> AppTest:
+    """The page itself, without the app around it and without anybody signed in."""
+    app = AppTest.from_file(str(ROOT / page), default_timeout=RUN_WITHIN_SECONDS)
+    app.secrets = {"tests": "only"}
+    return app.run()
+
+
 def open_page(open_app: OpenApp, page: str, store: MemoryStore, prices: Mapping[str, str]) -> AppTest:
     """The page as the visitor sees it, at these sample prices."""
     quotes = {s: Quote(s, Decimal(p), "USD", NOON, PriceSource.SAMPLE) for s, p in prices.items()}
     app = open_app()
     session = start_session(VISITOR, store, Market(None, MemoryQuoteCache(), quotes))
     app.session_state["state.signed_in"] = SignedIn(session)
-    return app.switch_page(page).run()
+    return app.run().switch_page(page).run()

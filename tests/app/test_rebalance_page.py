@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryStore
 from tests.app.conftest import OpenApp, button, said
-from tests.app.desks import VISITOR, open_page, store_with
+from tests.app.desks import VISITOR, open_page, open_signed_out, store_with
 from tests.builders import a_portfolio
 
 PAGE = "pages/rebalance.py"
@@ -65,11 +65,12 @@ def headline(app: AppTest) -> dict[str, str]:
 # States
 
 
-def test_a_visitor_who_is_not_signed_in_sees_no_account(open_app: OpenApp) -> None:
-    app = open_app().switch_page(PAGE).run()
+def test_a_visitor_who_is_not_signed_in_sees_no_account() -> None:
+    app = open_signed_out(PAGE)
 
     assert not app.exception
-    assert "Explore the demo" in {b.label for b in app.button}
+    assert "Sign in to see this page" in said(app)
+    assert not app.title
     assert not app.metric
     assert not app.dataframe
 
@@ -338,12 +339,12 @@ def test_buy_only_sells_nothing(open_desk: OpenDesk) -> None:
     assert {side for side, _, _ in trades(app)} == {"Buy"}
 
 
-def test_a_minimum_keeps_small_trades_out(open_desk: OpenDesk) -> None:
+def test_no_trade_is_smaller_than_the_smallest_allowed(open_desk: OpenDesk) -> None:
     app = open_desk()
 
     app.number_input(key="rebalance.main.min_trade").set_value(160.0).run()
 
-    assert trades(app) == [("Sell", "VTI", 2)]
+    assert trades(app) == [("Sell", "VTI", 2), ("Buy", "BND", 4)]  # three would cost 150
 
 
 def test_fractions_come_nearer_than_whole_shares(open_desk: OpenDesk) -> None:

@@ -141,6 +141,11 @@ def test_anything_but_targets_and_locks_of_known_rows_is_ignored(grid: object) -
     before = draft("BND", VTI="60", BND="40")
 
     assert desk.apply_edits(before, SYMBOLS, grid) == before
+    assert desk.fits(SYMBOLS, grid) is (grid is None)
+
+
+def test_an_honest_answer_fits_its_grid() -> None:
+    assert desk.fits(SYMBOLS, edit(r0={"target": 50.0}, r2={"locked": True, "target": None}))
 
 
 def test_a_target_out_of_range_stays_as_typed_until_it_is_corrected() -> None:
