@@ -8,13 +8,13 @@ from time import monotonic, sleep
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from allocation.adapters.sql.schema import bring_up_to_date
-from allocation.errors import SettingsError, StoreUnavailableError
+from allocation.errors import AllocationError, SettingsError, StoreUnavailableError
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
 _WRITES = "writes"
 
@@ -151,3 +151,8 @@ def _said_plainly() -> Iterator[None]:
         raise
     except DatabaseError as error:
         raise StoreUnavailableError(" ".join(str(error.orig).split())) from error
+    except StatementError as error:
+        # A column refused its value; SQLAlchemy wraps the refusal.
+        if isinstance(error.orig, AllocationError):
+            raise error.orig from None
+        raise
