@@ -1,0 +1,137 @@
+"""A local account, sessions and tabs, in a real browser."""
+
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.running import RunningApp, running_app
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    with running_app(tmp_path) as app:
+        yield app
+
+
+def enter(page: Page, press: str, password: str = PASSWORD) -> None:
+    page.get_by_label("User name").fill("jane")
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name=press).click()
+
+
+def signed_in(page: Page) -> None:
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def signed_out(page: Page) -> None:
+    expect(page.get_by_role("button", name="Explore the demo")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
+
+
+def test_the_first_account_is_created_and_signs_in_again(page: Page, app: RunningApp) -> None:
+    page.goto(app.url)
+    enter(page, "Create account")
+    signed_in(page)
+    page.get_by_role("button", name="Sign out").click()
+    signed_out(page)
+
+    enter(page, "Sign in", "wrong " + PASSWORD)
+    expect(page.get_by_text("do not match")).to_be_visible()
+    enter(page, "Sign in")
+
+    signed_in(page)
+
+
+@pytest.mark.parametrize("address", ["rebalance", "holdings", "accounts", "sign_in", "nothing-of-the-kind"])
+def test_every_address_is_sign_in_on_a_server_nobody_used_yet(page: Page, app: RunningApp, address: str) -> None:
+    page.goto(f"{app.url}/{address}?account=1")
+
+    signed_out(page)
+
+
+def test_a_refresh_and_another_tab_stay_signed_in_and_another_browser_is_not(
+    page: Page, app: RunningApp, browser: Browser
+) -> None:
+    page.goto(app.url)
+    enter(page, "Create account")
+    signed_in(page)
+
+    page.reload()
+    signed_in(page)
+    second = page.context.new_page()
+    second.goto(f"{app.url}/rebalance")
+    signed_in(second)
+    stranger = browser.new_context().new_page()
+    stranger.goto(f"{app.url}/rebalance")
+    signed_out(stranger)
+    stranger.context.close()
+
+
+def test_signing_out_ends_the_other_tab_too(page: Page, app: RunningApp) -> None:
+    page.goto(app.url)
+    enter(page, "Create account")
+    signed_in(page)
+    second = page.context.new_page()
+    second.goto(f"{app.url}/rebalance")
+    signed_in(second)
+
+    page.get_by_role("button", name="Sign out").click()
+
+    signed_out(page)
+    signed_out(second)
+    page.reload()
+    signed_out(page)
+
+
+def test_an_idle_session_ends_by_itself(page: Page, tmp_path: Path) -> None:
+    with running_app(tmp_path, environment={"EVENKEEL_IDLE_MINUTES": "0.1"}) as app:
+        page.goto(app.url)
+        enter(page, "Create account")
+        signed_in(page)
+
+        expect(page.get_by_text("Your session has ended")).to_be_visible(timeout=20_000)
+
+        signed_out(page)
+
+
+def test_the_demo_survives_a_refresh_and_is_gone_after_sign_out(page: Page, app: RunningApp) -> None:
+    page.goto(app.url)
+    page.get_by_role("button", name="Explore the demo").click()
+    signed_in(page)
+
+    page.reload()
+    signed_in(page)
+    page.get_by_role("button", name="Sign out").click()
+
+    signed_out(page)
+    page.reload()
+    signed_out(page)
+
+
+def test_a_browser_is_known_by_a_cookie_that_scripts_cannot_read(page: Page, app: RunningApp) -> None:
+    page.goto(app.url)
+    signed_out(page)
+
+    cookie = next(c for c in page.context.cookies() if c["name"].endswith("evenkeel_browser"))
+
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    assert len(cookie["value"]) == 43
+    assert "evenkeel_browser" not in page.evaluate("document.cookie")
+
+
+def test_every_answer_carries_the_headers_that_protect_it(app: RunningApp) -> None:
+    with urllib.request.urlopen(app.url) as answer:
+        headers = answer.headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
