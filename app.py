@@ -9,6 +9,7 @@ from pages.shared import server, shell
 if get_script_run_ctx(suppress_warning=True) is None:
     # Or else, until a first visitor's run, Streamlit would show each file in pages/ at its own address, past the gate.
     PagesManager.uses_pages_directory = False
+    server.start_log()
     app = st.App(__file__, routes=server.ROUTES, middleware=server.MIDDLEWARE, on_script_error=server.show_fault)
 else:
     shell.show()

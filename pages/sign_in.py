@@ -19,7 +19,7 @@ _log = logging.getLogger("evenkeel.sign_in")
 NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
 _CARD = """<style>
 .st-key-sign-in-card {max-width: 27rem; margin: 2vh auto 0;}
-.st-key-sign-in-card iframe {border-radius: .5rem;}
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {display: none;}
 </style>"""
 
 

@@ -7,6 +7,7 @@ from allocation.bootstrap import Workbench
 from allocation.settings import load_settings
 from allocation.sign_in.demos import Demos
 from allocation.sign_in.local import LocalAccounts
+from allocation.sign_in.mailbox import Mailbox
 
 
 @st.cache_resource(show_spinner=False)
@@ -26,3 +27,9 @@ def local_accounts() -> LocalAccounts:
 def demos() -> Demos:
     """The demos under way."""
     return Demos(workbench().demo)
+
+
+@st.cache_resource(show_spinner=False)
+def mailbox() -> Mailbox:
+    """What providers sent back to us."""
+    return Mailbox()

@@ -8,6 +8,11 @@ from streamlit_oauth import OAuth2Component, StreamlitOauthError
 
 from allocation.errors import SignInRefusedError
 from allocation.sign_in.handshake import Handshake
+from pages.shared.browser import browser_key
+from pages.shared.cache import mailbox
+
+POPUP_SECONDS = 3.0  # a pop-up that can reach this page does so within a second
+WATCH_SECONDS = 2
 
 
 class SignInCancelledError(SignInRefusedError):
@@ -35,6 +40,9 @@ def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: st
         SignInCancelledError: the user said no.
         SignInRefusedError: the answer is an error or no answer at all.
     """
+    waiting = _from_mailbox(handshake)
+    if waiting is not None:
+        return waiting
     url = handshake.authorize_url(redirect_uri)
     st.session_state[f"state-{key}"] = handshake.state  # where streamlit-oauth keeps its own, which is shorter
     button = OAuth2Component(client=_Courier(url))
@@ -51,7 +59,26 @@ def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: st
     ) as error:  # a browser may send any JSON value as the answer
         raise SignInRefusedError("answer: of no known form") from error
     if answer is None:
+        _watch_mailbox(handshake)
         return None
+    mailbox().collect(handshake.state, browser_key())  # the same answer; once is enough
     if not isinstance(answer, Mapping):
         raise SignInRefusedError("answer: of no known form")
     return answer
+
+
+def _from_mailbox(handshake: Handshake) -> Mapping[str, Any] | None:
+    if not mailbox().holds(handshake.state, browser_key(), for_seconds=POPUP_SECONDS):
+        return None
+    answer = mailbox().collect(handshake.state, browser_key())
+    if answer and "error" in answer:
+        refusal = SignInCancelledError if answer["error"] == "access_denied" else SignInRefusedError
+        raise refusal("answer: an error")
+    return answer
+
+
+@st.fragment(run_every=WATCH_SECONDS)
+def _watch_mailbox(handshake: Handshake) -> None:
+    """Go on without the pop-up when the provider has cut it off from this page."""
+    if mailbox().holds(handshake.state, browser_key(), for_seconds=POPUP_SECONDS):
+        st.rerun()

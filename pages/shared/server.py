@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allocation.errors import AllocationError
 from pages.shared.browser import CALLBACK_PATH, COOKIE, SECURE_COOKIE, cookie_value, key_of
+from pages.shared.cache import mailbox
 
 _log = logging.getLogger("evenkeel.server")
 
@@ -36,8 +37,9 @@ _CALLBACK_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>
 min-height:90vh;margin:0}</style><p>Signing you in… This window closes by itself.</p></html>"""
 
 
-async def callback(_: Request) -> Response:
-    """Where a provider sends its answer: a page that stays, for the one that opened it to read and check."""
+async def callback(request: Request) -> Response:
+    """Where a provider sends its answer: kept, and left in the address for the page that opened the pop-up to read."""
+    mailbox().post(key_of(cookie_value(request.cookies)), request.query_params)
     return HTMLResponse(_CALLBACK_PAGE, headers=_CALLBACK_HEADERS)
 
 
@@ -60,6 +62,17 @@ class Edge:
             await self._app(scope, receive, _dressed(scope, send))
         else:
             await self._app(scope, receive, send)
+
+
+def start_log() -> None:
+    """Sign-ins, refusals and faults, with their time, on standard error."""
+    log = logging.getLogger("evenkeel")
+    if not log.handlers:
+        lines = logging.StreamHandler()
+        lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        log.addHandler(lines)
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 ROUTES = [Route(CALLBACK_PATH, callback), Route("/healthz", health)]
