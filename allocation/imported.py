@@ -97,6 +97,11 @@ def is_unchanged(portfolio: Portfolio, saved: Portfolio) -> bool:
     )
 
 
+def value_set_aside(portfolio: Portfolio) -> Decimal:
+    """What the lines that are never traded are worth together, as far as their value is known."""
+    return sum((line.value for line in portfolio.set_aside if line.value is not None), Decimal(0))
+
+
 def _decided(portfolio: Portfolio, choice: Choice) -> Portfolio:
     account = replace(portfolio.account, name=choice.name.strip(), tax_treatment=choice.tax_treatment)
     return replace(portfolio, account=account)

@@ -14,21 +14,22 @@ from allocation.imported import (
     Reconciliation,
     is_unchanged,
     propose,
+    value_set_aside,
     with_choices,
 )
 from allocation.model import Account, Portfolio, TaxTreatment
 from allocation.price_text import prices_line
 from allocation.valuation import value_portfolio
-from pages.shared.import_tables import positions_table, problems_table
+from pages.shared.import_tables import aside_table, positions_table, problems_table
 from pages.shared.look import count, literal, money
 from pages.shared.state import require_session
-from pages.shared.tables import set_aside_table
 
 TAXED = {
     TaxTreatment.TAXABLE: "Taxable",
     TaxTreatment.TAX_DEFERRED: "Tax-deferred (IRA, 401(k))",
     TaxTreatment.TAX_FREE: "Tax-free (Roth, HSA)",
 }
+LARGEST_MEGABYTES = 5
 _ROUND = "accounts.round"
 _SAVED = "accounts.saved"
 
@@ -54,8 +55,8 @@ def show_page() -> None:
 
 
 def show_saved(accounts: tuple[Account, ...]) -> None:
-    """What the last import saved, and the way on."""
-    saved = st.session_state.get(_SAVED, ())
+    """What the last import saved, and the way on; said once."""
+    saved = st.session_state.pop(_SAVED, ())
     names = [account.name for account in accounts if account.id in saved]
     if names:
         st.success(f"Saved: {literal(', '.join(names))}.", icon=":material/check_circle:")
@@ -99,13 +100,16 @@ def show_worth(session: Session, portfolio: Portfolio) -> None:
     """The value at the best prices at hand, with their source and age."""
     quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
     valuation = value_portfolio(portfolio, quotes)
-    st.markdown(f"**{literal(money(valuation.total, portfolio.account.currency))}**")
+    currency = portfolio.account.currency
+    aside = value_set_aside(portfolio)
+    beside = f" and {money(aside, currency)} not traded" if aside else ""
+    st.markdown(f"**{literal(money(valuation.total, currency))}**{literal(beside)}")
     st.caption(literal(prices_line(quotes.values(), valuation.unpriced, datetime.now(UTC))))
 
 
 def show_actions(session: Session, account: Account) -> None:
     """Open, or remove after a second, deliberate click."""
-    if st.button("Open", key=f"accounts.open.{account.id}", type="primary"):
+    if st.button("Open", key=f"accounts.open.{account.id}", icon=":material/arrow_forward:"):
         select_account(session, account.id)
         st.switch_page("pages/rebalance.py")
     with st.popover("Remove"):
@@ -133,6 +137,7 @@ def ask_for_file(session: Session) -> ImportedFile | None:
     upload = st.file_uploader(
         "Import a positions file",
         key=f"accounts.upload.{st.session_state.get(_ROUND, 0)}",
+        max_upload_size=LARGEST_MEGABYTES,
         help="CSV from Fidelity, Schwab or Vanguard, or the generic CSV; at most 5 MB.",
     )
     st.caption(
@@ -207,7 +212,7 @@ def show_what_changes(session: Session, portfolio: Portfolio, saved: tuple[Accou
 def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
     """What was read beside the file's own total, to the cent."""
     currency, difference = portfolio.account.currency, reconciliation.difference
-    figures = {"Read from the file": reconciliation.our_total, "of it cash": portfolio.cash}
+    figures = {"Read from the file": reconciliation.our_total, "Cash in it": portfolio.cash}
     if difference is not None:
         figures |= {"The file's total": reconciliation.file_total, "Difference": difference}
     with st.container(horizontal=True):
@@ -227,7 +232,7 @@ def show_holdings(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
         positions_table(portfolio)
     if portfolio.set_aside:
         st.markdown("**Not traded**")
-        set_aside_table(portfolio.set_aside, portfolio.account.currency)
+        aside_table(portfolio)
     for note in reconciliation.notes:
         st.caption(literal(note))
 

@@ -21,11 +21,11 @@ def positions_table(portfolio: Portfolio) -> None:
     rows = [
         {
             "symbol": position.symbol,
-            "name": position.name,
             "quantity": units(position.quantity),
             "price": money(quote.price, currency) if (quote := position.quote) else "not in the file",
             "value": money(position.quantity * quote.price, currency) if quote else "",
             "cost": money(cost, currency) if (cost := cost_of(position)) is not None else "",
+            "name": position.name,
         }
         for position in portfolio.positions
     ]
@@ -37,11 +37,32 @@ def positions_table(portfolio: Portfolio) -> None:
         alt=f"Positions read for the account {portfolio.account.name} {portfolio.account.masked_number}",
         column_config={
             "symbol": TextColumn("Symbol", width=92, pinned=True),
-            "name": TextColumn("Name", width=260),
             "quantity": TextColumn("Quantity", width=110, alignment="right"),
             "price": TextColumn("Price in the file", width=120, alignment="right"),
             "value": TextColumn("Value", width=120, alignment="right"),
             "cost": TextColumn("Cost", width=120, alignment="right"),
+            "name": TextColumn("Name", width=260),
+        },
+    )
+
+
+def aside_table(portfolio: Portfolio) -> None:
+    """What the account holds and no plan touches, with the reason."""
+    currency = portfolio.account.currency
+    rows = [
+        {"line": item.description, "value": money(item.value, currency), "reason": item.reason}
+        for item in portfolio.set_aside
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(rows), MOST_ROWS),
+        alt=f"Lines of the account {portfolio.account.name} {portfolio.account.masked_number} that are not traded",
+        column_config={
+            "line": TextColumn("Line", width=300),
+            "value": TextColumn("Value", width=120, alignment="right"),
+            "reason": TextColumn("Why it is not traded", width=480),
         },
     )
 

@@ -17,7 +17,7 @@ from allocation.adapters.importers.lines import (
     unit_cost,
 )
 from allocation.errors import AllocationError
-from allocation.imported import LineProblem, Reconciliation
+from allocation.imported import LineProblem, Reconciliation, value_set_aside
 from allocation.model import (
     Account,
     Portfolio,
@@ -88,8 +88,7 @@ class AccountDraft:
         account = Account(self.id, self.name, self.broker, self.number, self.currency, likely_tax_treatment(self.name))
         positions = tuple(self._position(lines, as_of or now) for lines in self.holdings.values())
         portfolio = Portfolio(account, positions, self.cash, as_of or now, tuple(self.set_aside))
-        aside = sum((item.value for item in self.set_aside if item.value is not None), Decimal(0))
-        beside = self.cash + aside
+        beside = self.cash + value_set_aside(portfolio)
         return portfolio, Reconciliation(
             self.id,
             our_total=_total(_value(line) for lines in self.holdings.values() for line in lines) + beside,
