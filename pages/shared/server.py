@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allocation.errors import AllocationError
 from pages.shared.browser import CALLBACK_PATH, COOKIE, SECURE_COOKIE, cookie_value, key_of
+from pages.shared.button import BUTTON_PATH, button_document
 from pages.shared.cache import mailbox
 
 _log = logging.getLogger("evenkeel.server")
@@ -58,6 +59,8 @@ class Edge:
         """Handle one request or websocket."""
         if scope["type"] == "websocket":
             await self._app(_bound_to_browser(scope), receive, send)
+        elif scope["type"] == "http" and scope["path"] == BUTTON_PATH:
+            await HTMLResponse(button_document())(scope, receive, _dressed(scope, send))
         elif scope["type"] == "http":
             await self._app(scope, receive, _dressed(scope, send))
         else:
