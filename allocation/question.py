@@ -7,7 +7,7 @@ from math import gcd, lcm
 from allocation.errors import InfeasibleError, listed
 from allocation.exact import money_text
 from allocation.rules import Objective, Rules, Selling
-from allocation.sheet import Sheet
+from allocation.sheet import Sheet, SheetLine
 from allocation.solver import Line, Problem, Solution, solve
 
 
@@ -121,8 +121,8 @@ def _refuse_what_cannot_be_raised(sheet: Sheet) -> None:
     keepers: dict[str, list[str]] = {}
     for line in sheet.lines:
         if line.step * line.most_sold < line.value:
-            keepers.setdefault(line.kept_by or "whole steps", []).append(line.symbol)
-    because = "; ".join(_kept(rule, symbols) for rule, symbols in keepers.items())
+            keepers.setdefault(line.kept_by or _obstacle(line), []).append(line.symbol)
+    because = "; ".join(f"{listed(symbols)} {_KEPT[rule]}" for rule, symbols in keepers.items())
     raise InfeasibleError(
         f"Sales must raise {money_text(missing)}, but the rules allow {money_text(raised)} at most: {because}. "
         "Relax one of these, withdraw less, or lower the cash reserve.",
@@ -130,13 +130,16 @@ def _refuse_what_cannot_be_raised(sheet: Sheet) -> None:
     )
 
 
-def _kept(rule: str, symbols: list[str]) -> str:
-    if rule == "whole steps":
-        return f"{listed(symbols)} can only be sold in whole steps of its increment and of min_trade_value"
-    reasons = {
-        "lock": "is locked",
-        "do_not_sell": "is not to be sold",
-        "outside_target": "is held outside the target",
-        "selling": "is kept because selling is never",
-    }
-    return f"{listed(symbols)} {reasons[rule]}"
+def _obstacle(line: SheetLine) -> str:
+    """What keeps a line, or the rest of it, that no rule protects by name."""
+    return "min_trade_value" if line.quantity >= line.increment and not line.most_sold else "increment"
+
+
+_KEPT = {
+    "lock": "(locked)",
+    "do_not_sell": "(not to be sold)",
+    "outside_target": "(held outside the target)",
+    "selling": "(kept because selling is never)",
+    "min_trade_value": "(worth less than the smallest trade)",
+    "increment": "(sold in whole steps only)",
+}

@@ -273,13 +273,27 @@ def test_a_withdrawal_that_the_rules_make_impossible_names_them():
             do_not_sell={"B"},
         )
 
-    assert "A is locked" in str(refused.value)
+    assert "A (locked)" in str(refused.value)
     assert set(refused.value.culprits) == {"lock", "A", "do_not_sell", "B"}
 
 
 def test_a_withdrawal_from_an_account_that_never_sells_is_refused():
     with pytest.raises(InfeasibleError, match="selling is never"):
         a_plan({"A": 1}, {"A": 10}, {"A": 10}, cash_flow=-50, selling=Selling.NEVER)
+
+
+def test_a_withdrawal_is_not_raised_by_trades_below_the_minimum():
+    with pytest.raises(InfeasibleError, match=r"allow 0\.00 at most: A .*smallest trade") as refused:
+        a_plan({"A": 1}, {"A": 10}, {"A": 1}, cash=5, cash_flow=-10, min_trade_value=20)
+
+    assert refused.value.culprits == ("min_trade_value", "A")
+
+
+def test_a_withdrawal_is_not_raised_by_fractions_of_a_share():
+    with pytest.raises(InfeasibleError, match="whole steps") as refused:
+        a_plan({"A": 1}, {"A": 10}, {"A": "1.9"}, cash_flow=-15)
+
+    assert refused.value.culprits == ("increment", "A")
 
 
 def test_one_symbol_spelled_in_two_ways_is_refused_instead_of_sold_and_bought_again():
