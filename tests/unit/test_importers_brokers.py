@@ -386,6 +386,18 @@ def test_another_brokers_table_is_not_taken_for_schwabs():
         read_text("Symbol,Description,Quantity,Last Price,Market Value\nVTI,ETF,2,$250.00,$500.00\n")
 
 
+def test_a_value_that_no_price_of_six_decimals_gives_back_implies_no_price():
+    text = (
+        '"Positions for account Personal ...977 as of 07:28 PM ET, 2026/06/04"\n\n'
+        '"Symbol","Description","Qty (Quantity)","Mkt Val (Market Value)"\n"PNNY","PENNY INC","1,000,000","$333,333.33"\n'
+    )
+
+    file = read_text(text)
+
+    assert file.portfolios[0].positions[0].quote is None
+    assert file.reconciliations[0].our_total == Decimal("333333.33")
+
+
 def test_two_schwab_tables_of_one_account_are_refused():
     text = (GOLDEN / "schwab_all_accounts.csv").read_text(encoding="utf-8")
 

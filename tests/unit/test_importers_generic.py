@@ -46,6 +46,10 @@ def test_cash_without_a_price_is_money_and_with_a_price_the_bank():
     assert (stake.cash, stake.quantities) == (Decimal("12.34"), {"CASH": Decimal(10)})
 
 
+def test_tickers_typed_in_small_letters_are_the_same_tickers():
+    assert read("symbol,quantity\nvti,1\nVTI,2\n").portfolios[0].quantities == {"VTI": Decimal(3)}
+
+
 def test_a_file_of_two_columns_is_enough():
     portfolio = read("symbol,quantity\nVTI,10\nCASH,5\n").portfolios[0]
 

@@ -121,7 +121,7 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft, decimal_comma: 
     line = Line(
         row.number,
         row.text,
-        parse_symbol(symbol),
+        parse_symbol(symbol.upper()),
         quantity=quantity,
         price=price,
         unit_cost=_not_negative(amounts["unit cost"], f"The unit cost of {symbol}"),
