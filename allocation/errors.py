@@ -221,7 +221,8 @@ class TooManyAttemptsError(AllocationError):
     code = "too_many_attempts"
 
     def __init__(self, wait_seconds: int) -> None:
-        wait = f"{wait_seconds} seconds" if wait_seconds < 90 else f"{-(-wait_seconds // 60)} minutes"
+        number, unit = (wait_seconds, "second") if wait_seconds < 90 else (-(-wait_seconds // 60), "minute")
+        wait = f"{number} {unit}{'' if number == 1 else 's'}"
         super().__init__(f"Too many wrong passwords for this user name. Try again in {wait}.", ("user_name",))
 
 
