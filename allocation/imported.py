@@ -26,7 +26,7 @@ class Reconciliation:
 
     Attributes:
         our_total: the values in the file's own rows that were read: holdings, cash and what was set aside.
-        priced_total: the same with quantity × printed price, to the cent, in place of each holding's value.
+        priced_total: the same with quantity × printed price, to the cent, in place of each holding's value it agrees with.
         file_total: the file's own total line, if it has one.
         notes: what was merged, left out or derived while reading, in sentences.
     """

@@ -172,9 +172,8 @@ def show_problems(file: ImportedFile) -> None:
     """The lines that could not be read, with their number in the file and the reason."""
     if file.problems:
         st.warning(
-            f"{count(len(file.problems), 'line')} could not be read as it stands. Lines that were not read are in no sum below."
-            if len(file.problems) == 1
-            else f"{count(len(file.problems), 'line')} could not be read as they stand. Lines that were not read are in no sum below.",
+            f"Look at {count(len(file.problems), 'line')} of the file that could not be read or contradicts itself. "
+            "What was not read is in no sum below.",
             icon=":material/warning:",
         )
         problems_table(file.problems)
@@ -224,6 +223,9 @@ def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
         st.caption(":material/check_circle: Agrees with the file's total to the cent.")
     else:
         st.caption("The file has no total for this account to compare with.")
+    if reconciliation.priced_total != reconciliation.our_total:
+        at_prices = literal(money(reconciliation.priced_total, currency))
+        st.caption(f"At the prices as printed it comes to {at_prices}: the broker rounds what it prints.")
 
 
 def show_holdings(portfolio: Portfolio, reconciliation: Reconciliation) -> None:

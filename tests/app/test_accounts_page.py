@@ -137,7 +137,7 @@ def test_a_line_that_cannot_be_read_is_shown_and_must_be_seen_before_saving(new_
 
     app = upload(new_user, damaged)
 
-    assert "1 line could not be read" in said(app)
+    assert "Look at 1 line of the file" in said(app)
     assert metrics(app)["Difference"] == "−$10,004.00"
     assert button(app, "Save account").disabled
     app.checkbox(key="accounts.agreed").check().run()

@@ -414,7 +414,7 @@ def test_vanguard_holdings_are_read_and_its_transactions_left_out():
 
     assert first.quantities == {"VTSAX": Decimal("250.5")}
     assert second.quantities == {"MGK": Decimal("103.8863")}
-    assert file.notes == ("2 lines below the holdings are transactions and were left out.",)
+    assert file.notes == ("2 lines of transactions below the holdings left out.",)
 
 
 def test_the_vanguard_settlement_fund_is_cash_even_on_two_lines():

@@ -171,6 +171,6 @@ def _value(line: Line) -> Decimal:
 
 
 def _priced(line: Line) -> Decimal:
-    if line.price is None:
+    if line.price is None or not agrees(line):
         return line.value or Decimal(0)
     return to_cents((line.quantity or Decimal(0)) * line.price)

@@ -57,7 +57,8 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
         for row in body:
             _read_row(row, columns, reading)
     if left_out:
-        reading.notes.append(f"{left_out} lines below the holdings are transactions and were left out.")
+        lines = "1 line" if left_out == 1 else f"{left_out} lines"
+        reading.notes.append(f"{lines} of transactions below the holdings left out.")
 
 
 def _is_holdings_header(row: Row) -> bool:
