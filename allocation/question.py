@@ -48,23 +48,18 @@ def ask(sheet: Sheet, objective: Objective) -> tuple[Problem, Fraction]:
     amounts = [sheet.free_cash, cash_target]
     amounts += [m for line in sheet.lines for m in (line.step, line.value, line.weight * invested)]
     grain = _grain(amounts)
-    lines = []
-    for line in sheet.lines:
-        most_bought = max(0, spendable // line.step) if line.may_buy else 0
-        lines.append(
-            Line(
-                step=int(line.step / grain),
-                held=int(line.value / grain),
-                target=int(line.weight * invested / grain),
-                lowest=-line.most_sold,
-                highest=most_bought if most_bought >= line.least else 0,
-                least=line.least,
-            )
+    lines = tuple(
+        Line(
+            step=int(line.step / grain),
+            held=int(line.value / grain),
+            target=int(line.weight * invested / grain),
+            lowest=-line.most_sold,
+            highest=spendable // line.step if line.may_buy else 0,
+            least=line.least,
         )
-    return (
-        Problem(tuple(lines), int(sheet.free_cash / grain), int(cash_target / grain), objective, sheet.taxable),
-        grain,
+        for line in sheet.lines
     )
+    return Problem(lines, int(sheet.free_cash / grain), int(cash_target / grain), objective, sheet.taxable), grain
 
 
 def _grain(amounts: list[Fraction]) -> Fraction:

@@ -1,5 +1,6 @@
 """The command line: one JSON answer, an exit status, never a traceback."""
 
+import io
 import json
 import subprocess
 import sys
@@ -148,6 +149,12 @@ def test_five_megabytes_of_noise_are_refused(shell, tmp_path):
     noise.write_bytes(bytes(range(256)) * 20_000)
 
     assert "larger than 5 MB" in shell.refused("plan", str(noise))["message"]
+
+
+def test_standard_input_that_is_no_text_is_refused(shell, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe{}"), encoding="utf-8"))
+
+    assert "not UTF-8" in shell.refused("plan", "-")["message"]
 
 
 def test_the_module_runs_from_standard_input_and_loads_no_tables():

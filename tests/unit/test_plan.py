@@ -46,6 +46,13 @@ def test_a_symbol_outside_the_target_is_sold_completely():
     assert plan.trades[0].reason == "Not in the target"
 
 
+def test_a_symbol_outside_the_target_is_never_bought_to_use_up_cash():
+    # 80 is left over beside one A; four of X would split it, but X has no target. Its one share stays: 10² + 70² < 80².
+    plan = a_plan({"A": 1}, {"A": 100, "X": 10}, {"X": 1}, cash=170)
+
+    assert plan.shares == {"A": 1}
+
+
 def test_a_holding_named_with_weight_zero_is_sold_even_when_outside_holdings_are_kept():
     plan = a_plan({"A": 1, "Z": 0}, {"A": 10, "X": 50, "Z": 50}, {"X": 2, "Z": 2}, outside_target=OutsideTarget.HOLD)
 

@@ -263,6 +263,15 @@ def test_a_proved_plan_that_one_more_share_would_improve_is_found():
     assert found == {"not_optimal"}
 
 
+def test_a_plan_that_is_worse_than_doing_nothing_is_found():
+    asked = Asked()
+
+    # B is far above its target; this plan buys more of it.
+    bad = with_trade(asked.plan, "B", lambda t: replace(t, side=Side.BUY))
+
+    assert "worse_than_nothing" in asked.faults(bad)
+
+
 def test_a_plan_id_of_another_request_is_found():
     asked = Asked()
 
