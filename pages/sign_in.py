@@ -10,7 +10,7 @@ from allocation.sign_in.id_token import Identity
 from allocation.sign_in.local import SHORTEST_PASSWORD
 from allocation.sign_in.providers import Provider
 from allocation.utils import oauth
-from pages.shared import shell, state
+from pages.shared import brand, shell, state
 from pages.shared.browser import callback_address
 from pages.shared.cache import local_accounts, workbench
 from pages.shared.popup import SignInCancelledError, provider_answer
@@ -18,8 +18,13 @@ from pages.shared.popup import SignInCancelledError, provider_answer
 _log = logging.getLogger("evenkeel.sign_in")
 NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
 _CARD = """<style>
-.st-key-sign-in-card {max-width: 27rem; margin: 2vh auto 0;}
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {display: none;}
+.st-key-sign-in-card {max-width: 27rem; margin: clamp(0rem, 6vh, 4rem) auto 0; padding: 2rem;
+  border: 1px solid color-mix(in srgb, currentColor 15%, transparent); border-radius: 12px;
+  box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 8px 24px rgb(0 0 0 / .06);}
+.st-key-sign-in-card h1 {padding: 0;}
+.st-key-sign-in-card hr {margin: .25rem 0;}
+@media (max-width: 480px) {.st-key-sign-in-card {padding: 1.25rem;}}
 </style>"""
 
 
@@ -42,7 +47,9 @@ def show_page() -> None:
 
 def show_product() -> None:
     """The name, and in one sentence what it is for."""
-    st.title(":material/balance: Evenkeel", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.image(brand.MARK, width=36, alt="")
+        st.title(brand.NAME, anchor=False)
     st.markdown("Bring a portfolio back to its target: see the drift, and get the exact trades that close it.")
 
 

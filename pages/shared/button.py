@@ -22,9 +22,23 @@ body > div > button:focus-visible {outline: 2px solid var(--accent); outline-off
 @lru_cache(maxsize=1)
 def button_document() -> str:
     """The document inside the button's frame, looking like the other buttons."""
+    comes = _folder_of("streamlit_oauth") / "frontend" / "dist" / "index.html"
+    style = f"<style>{_font_face()}{_BUTTON_STYLE}</style></head>"
+    return comes.read_text(encoding="utf-8").replace("</head>", style)
+
+
+def _font_face() -> str:
+    """The font of the pages, from where Streamlit serves it; its file name changes with every release."""
+    found = sorted((_folder_of("streamlit") / "static" / "static" / "media").glob("SourceSansVF-Upright*.woff2"))
+    source = (
+        f'font-family: "Source Sans"; font-weight: 200 900; src: url("/static/media/{found[0].name}")' if found else ""
+    )
+    return f"@font-face {{{source}}}"
+
+
+def _folder_of(package: str) -> Path:
     # Found, not imported: Streamlit knows a component only when a page imports it.
-    package = find_spec("streamlit_oauth")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("streamlit_oauth")
-    comes = Path(package.origin).with_name("frontend") / "dist" / "index.html"
-    return comes.read_text(encoding="utf-8").replace("</head>", f"<style>{_BUTTON_STYLE}</style></head>")
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(package)
+    return Path(spec.origin).parent

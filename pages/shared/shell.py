@@ -9,7 +9,7 @@ from streamlit.navigation.page import Page
 from allocation.allocation import Session, select_account
 from allocation.errors import SettingsError
 from allocation.model import Account
-from pages.shared import state
+from pages.shared import brand, state
 
 ROOT = Path(__file__).resolve().parents[2]
 WATCH_SECONDS = 5
@@ -30,7 +30,7 @@ class Entry:
         return (ROOT / self.file).is_file()
 
 
-SIGN_IN = Entry("pages/sign_in.py", "Evenkeel", ":material/balance:")
+SIGN_IN = Entry("pages/sign_in.py", brand.NAME, ":material/balance:")
 REBALANCE = Entry("pages/rebalance.py", "Rebalance", ":material/balance:")
 ACCOUNTS = Entry("pages/accounts.py", "Accounts", ":material/account_balance:")
 PAGES = (
@@ -46,7 +46,9 @@ def show() -> None:
     """Run the page at the visitor's address; a visitor who is not signed in gets sign-in at every address."""
     session = _session_or_fault()
     page = _page_at_address(signed_in=session is not None)
-    st.set_page_config(f"{page.title} · Evenkeel" if page.title != SIGN_IN.title else "Evenkeel", "⚖️", layout="wide")
+    st.set_page_config(
+        f"{page.title} · {brand.NAME}" if page.title != brand.NAME else brand.NAME, brand.MARK, layout="wide"
+    )
     if session is not None:
         state.selected_account(session)
         _sidebar(session)
@@ -87,6 +89,7 @@ def _page_at_address(*, signed_in: bool) -> Page:
 
 
 def _sidebar(session: Session) -> None:
+    st.logo(brand.wordmark(), size="large", icon_image=brand.MARK)
     with st.sidebar:
         _account_picker(session)
         with st.container(key="shell-user"):
