@@ -291,13 +291,25 @@ def desk_lines(
             quote=quotes.get(symbol),
             value=valuation.values.get(symbol) if position else Decimal(0),
             current=_current_weight(symbol, position, valuation, plan),
-            target=None if percent is None else percent.scaleb(-2),
+            target=_as_weight(percent),
             after=plan.after.weights.get(symbol) if plan else None,
             trade=plan.shares.get(symbol, Decimal(0)) if plan else Decimal(0),
             locked=symbol in draft.locked,
         )
 
     return tuple(map(line, desk_symbols(portfolio, draft)))
+
+
+def with_targets_of(lines: Iterable[DeskLine], base: Draft) -> tuple[DeskLine, ...]:
+    """The lines with the targets and locks of another draft: what a grid began with that keeps its own edits."""
+    return tuple(
+        replace(line, target=_as_weight(base.percents.get(line.symbol)), locked=line.symbol in base.locked)
+        for line in lines
+    )
+
+
+def _as_weight(percent: Decimal | None) -> Decimal | None:
+    return None if percent is None else percent.scaleb(-2)
 
 
 def cash_row(valuation: Valuation, draft: Draft, plan: TradePlan | None = None) -> WeightRow:

@@ -25,7 +25,7 @@ TEMPLATE = go.layout.Template(
         "hovermode": "y unified",
         "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
         "xaxis": {"ticksuffix": " %", "rangemode": "tozero", "fixedrange": True, "zeroline": False, "nticks": 6},
-        "yaxis": {"automargin": "width", "fixedrange": True, "type": "category"},
+        "yaxis": {"automargin": "width", "fixedrange": True, "type": "category", "ticklabelstandoff": 10},
     }
 )
 

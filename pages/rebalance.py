@@ -12,6 +12,7 @@ from allocation.desk import DeskLine
 from allocation.errors import listed
 from allocation.figures import weights_figure
 from allocation.model import Portfolio
+from allocation.report import trades_csv
 from allocation.rules import OutsideTarget, Rules
 from allocation.trade_plan import Status, TradePlan
 from pages.shared.look import account_header, count, literal, money, no_account, percent
@@ -178,7 +179,9 @@ def show_grid(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -
     if not lines:
         st.info("No holdings yet. Add a symbol above, give it a target, and invest money.", icon=":material/info:")
     else:
-        frame, columns = desk_frame(lines, view.now), desk_columns(lines, view.account.currency)
+        # The grid lays its edits over what it began with; given them back, it would take them for its own beginning.
+        began_with = desk.with_targets_of(lines, view.bench.base)
+        frame, columns = desk_frame(began_with, view.now), desk_columns(lines, view.account.currency)
         st.data_editor(
             frame,
             key=view.bench.grid_key,
@@ -258,7 +261,7 @@ def show_downloads(view: View, plan: TradePlan) -> None:
     stem = f"evenkeel-{name}-{view.now:%Y-%m-%d}"
     st.download_button(
         "Download CSV",
-        plan.to_csv(),
+        trades_csv(plan, view.account.currency).encode("utf-8-sig"),
         f"{stem}.csv",
         "text/csv",
         key="rebalance.csv",

@@ -47,7 +47,7 @@ def desk_frame(lines: Iterable[DeskLine], now: datetime) -> pd.DataFrame:
         {
             "symbol": line.symbol,
             "current": _points(line.current),
-            "target": _points(line.target),
+            "target": _points(line.target, 4),
             "after": _points(line.after),
             "trade": float(line.trade) or None,
             "locked": line.locked,
@@ -225,8 +225,9 @@ def set_aside_table(lines: Iterable[SetAside], currency: str) -> None:
 # ── How columns are written ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _points(weight: Decimal | None) -> float | None:
-    return None if weight is None else float(weight * 100)
+def _points(weight: Decimal | None, decimals: int = 2) -> float | None:
+    """A weight in percent. Rounded to what is shown, since a screen reader and the clipboard get the number itself."""
+    return None if weight is None else float(round(weight * 100, decimals))
 
 
 def _number(amount: Decimal | None) -> float | None:

@@ -312,6 +312,16 @@ def test_the_lines_show_what_is_held_and_wanted_before_there_is_a_plan() -> None
     assert desk.without_target([vti, bnd, gld]) == ("BND",)
 
 
+def test_a_grid_that_keeps_its_edits_is_given_what_it_began_with() -> None:
+    held, prices, base = portfolio(VTI="8", BND="4"), quotes(VTI="100", BND="50"), draft(VTI="60")
+    typed = desk.apply_edits(base, SYMBOLS, edit(r0={"target": 70}, r1={"target": 30, "locked": True}))
+
+    vti, bnd = desk.with_targets_of(desk.desk_lines(held, typed, prices), base)
+
+    assert (vti.target, vti.current) == (D("0.6"), D("0.8"))
+    assert (bnd.target, bnd.locked) == (None, False)
+
+
 def test_the_chart_rows_keep_the_order_of_the_table_with_cash_last() -> None:
     held, wanted, prices = portfolio(cash="200", VTI="8"), draft(GLD="10", VTI="60"), quotes(VTI="100")
     cash = desk.cash_row(value_portfolio(held, prices), wanted)

@@ -1,0 +1,106 @@
+"""The main job in a real browser: demo, rebalance, edit a target by keyboard, see the trades change, download them."""
+
+import csv
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.running import RunningApp
+
+pytestmark = pytest.mark.browser
+
+GRID = "Lines of the account with editable targets and locks"
+TRADES = "Trades of the plan, sells first"
+TradeRow: TypeAlias = tuple[str, str, str]
+
+
+@pytest.fixture
+def desk(demo_page: Page, server: RunningApp) -> Page:
+    """The rebalancing page of the demo's family account."""
+    demo_page.goto(f"{server.url}/rebalance?account=family-brokerage")
+    expect(demo_page.get_by_role("heading", name="Family brokerage")).to_be_visible()
+    expect(cell(demo_page, TRADES, 0, 1)).to_have_text("LLY")
+    return demo_page
+
+
+def region(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name)
+
+
+def cell(page: Page, name: str, row: int, column: int) -> Locator:
+    """A cell of the table that a grid keeps for screen readers."""
+    return region(page, name).get_by_test_id(f"glide-cell-{column}-{row}")
+
+
+def cells(page: Page, name: str) -> list[list[str]]:
+    """The text of a table, row by row, as a screen reader gets it."""
+    expect(cell(page, name, 0, 0)).to_be_attached()
+    rows = region(page, name).locator("[role=grid] tbody tr")
+    return [[text.strip() for text in row.locator("td").all_text_contents()] for row in rows.all()]
+
+
+def trade_rows(page: Page) -> list[TradeRow]:
+    return [(side, symbol, quantity.replace(",", "")) for side, symbol, quantity, *_ in cells(page, TRADES)]
+
+
+def type_target(page: Page, target: str) -> None:
+    """Into the first line: from its symbol two cells to the right, then the number, then Enter."""
+    region(page, GRID).click(position={"x": 30, "y": 51})
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    type_and_enter(page, target)
+
+
+def type_and_enter(page: Page, text: str) -> None:
+    page.keyboard.type(text, delay=80)  # as fast as fingers: the grid opens its editor at the first key
+    page.keyboard.press("Enter")
+
+
+def test_from_the_demo_to_a_trade_list(desk: Page, tmp_path: Path) -> None:
+    assert trade_rows(desk)[0] == ("Sell", "LLY", "172")
+
+    type_target(desk, "12.5")
+    expect(desk.get_by_text("Unsaved what-if")).to_be_visible()
+    expect(desk.get_by_text("Targets come to 100.50 %")).to_be_visible()
+    expect(region(desk, TRADES)).to_have_count(0)
+
+    type_target(desk, "9")
+    expect(desk.get_by_text("Targets come to")).to_have_count(0)
+    expect(region(desk, TRADES)).to_be_visible()
+    side, symbol, quantity = trade_rows(desk)[0]
+    assert (side, symbol) == ("Sell", "LLY")
+    assert int(quantity) > 172
+
+    with desk.expect_download() as download:
+        desk.get_by_role("button", name="Download CSV").click()
+    file = tmp_path / "trades.csv"
+    download.value.save_as(file)
+    assert download.value.suggested_filename.startswith("evenkeel-Family-brokerage-")
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        rows = [(r["side"].capitalize(), r["symbol"], r["quantity"]) for r in csv.DictReader(text)]
+    assert rows == trade_rows(desk)
+
+
+def test_nothing_typed_is_lost_on_the_way_to_another_page_and_back(desk: Page) -> None:
+    type_target(desk, "9")
+    expect(desk.get_by_text("Unsaved what-if")).to_be_visible()
+
+    desk.get_by_role("link", name="Holdings").click()
+    expect(desk.get_by_role("region", name="Positions of the account")).to_be_visible()
+    desk.get_by_role("link", name="Rebalance").click()
+
+    expect(desk.get_by_text("Unsaved what-if")).to_be_visible()
+    expect(cell(desk, GRID, 0, 2)).to_have_text("9")
+
+
+def test_one_edit_after_another_goes_on_by_keyboard_alone(desk: Page) -> None:
+    type_target(desk, "9")
+    expect(desk.get_by_text("target 3.00 %")).to_be_visible()
+
+    type_and_enter(desk, "21")  # Enter moved to the next line
+
+    expect(desk.get_by_text("target 4.00 %")).to_be_visible()
+    expect(cell(desk, GRID, 0, 2)).to_have_text("9")
+    expect(cell(desk, GRID, 1, 2)).to_have_text("21")
