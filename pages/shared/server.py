@@ -3,16 +3,19 @@
 import logging
 import secrets
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allocation.errors import AllocationError
+from pages.shared import state
 from pages.shared.browser import CALLBACK_PATH, COOKIE, SECURE_COOKIE, cookie_value, key_of
 from pages.shared.button import BUTTON_PATH, button_document
 from pages.shared.cache import mailbox
@@ -21,6 +24,7 @@ _log = logging.getLogger("evenkeel.server")
 
 BROWSER_HEADER = b"x-evenkeel-browser"  # the name that server.trustedUserHeaders in config.toml trusts
 _COMPONENT_PATH = "/component/"
+_FILES_OF_USERS = ("/media/", "/_stcore/upload_file/")
 _PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -57,8 +61,12 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or websocket."""
-        if scope["type"] == "websocket":
+        if scope["type"] == "websocket" and not _from_our_own_page(scope):
+            await send({"type": "websocket.close", "code": 1008, "reason": "Another site may not connect."})
+        elif scope["type"] == "websocket":
             await self._app(_bound_to_browser(scope), receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(_FILES_OF_USERS) and not await _is_signed_in(scope):
+            await PlainTextResponse("Sign in first.", 401)(scope, receive, _dressed(scope, send))
         elif scope["type"] == "http" and scope["path"] == BUTTON_PATH:
             await HTMLResponse(button_document())(scope, receive, _dressed(scope, send))
         elif scope["type"] == "http":
@@ -95,6 +103,20 @@ def show_fault(fault: Exception) -> bool:
         icon=":material/error:",
     )
     return True
+
+
+def _from_our_own_page(scope: Scope) -> bool:
+    """Whether the page that connects came from the address it connects to. Streamlit itself lets every port in."""
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+async def _is_signed_in(scope: Scope) -> bool:
+    """Streamlit serves downloads and takes uploads by address alone; here the browser must have a session."""
+    if scope["method"] == "OPTIONS":
+        return True
+    return await run_in_threadpool(state.has_session, key_of(cookie_value(_cookies(scope))))
 
 
 def _bound_to_browser(scope: Scope) -> Scope:

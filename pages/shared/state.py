@@ -21,6 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SIGNED_IN = "state.signed_in"
+_STRANGER = "state.stranger"
 _ATTEMPTS = "state.attempts"
 _NOTICE = "state.notice"
 _ENDED = "Your session has ended. Sign in again to go on."
@@ -55,8 +56,10 @@ def current_session() -> Session | None:
     if kept is not None:
         _forget_everything()
         say(_ENDED)
-    found = _of_this_browser(workbench().directory)
+    # A tab that shows sign-in stays with it until its visitor decides, whatever another tab has opened meanwhile.
+    found = None if st.session_state.get(_STRANGER) else _of_this_browser(workbench().directory)
     if found is None:
+        st.session_state[_STRANGER] = True
         return None
     st.session_state[_SIGNED_IN] = found
     return found.session
@@ -93,6 +96,14 @@ def sign_out() -> None:
     _end_what_this_browser_began()
     _forget_everything()
     say("You are signed out.")
+
+
+def has_session(key: str) -> bool:
+    """Whether a browser has a session or a demo. Asking does not prolong it."""
+    now = datetime.now(UTC)
+    if demos().of_browser(key, now, use=False) is not None:
+        return True
+    return workbench().directory.session_of_browser(key, now) is not None
 
 
 def ended_elsewhere() -> bool:

@@ -155,3 +155,75 @@ def test_a_page_opened_by_itself_shows_a_stranger_nothing(page: str, open_app: O
 
     assert not app.dataframe
     assert not app.metric
+
+
+def test_a_refresh_finds_the_session_by_the_browser(open_app: OpenApp, cookies: dict[str, str]) -> None:
+    cookies["evenkeel_browser"] = "a" * 43
+    enter(open_app(), "jane", PASSWORD, "Create account")
+
+    refreshed = open_app()
+    cookies["evenkeel_browser"] = "b" * 43
+    another_browser = open_app()
+
+    assert "Sign out" in labels(refreshed)
+    assert "Sign out" not in labels(another_browser)
+
+
+def test_a_demo_survives_a_refresh(open_app: OpenApp, cookies: dict[str, str]) -> None:
+    cookies["evenkeel_browser"] = "a" * 43
+    button(open_app(), "Explore the demo").click().run()
+
+    assert "Sign out" in labels(open_app())
+
+
+@pytest.mark.parametrize("way_in", ["demo", "local"])
+def test_signing_out_in_one_tab_ends_the_other(open_app: OpenApp, cookies: dict[str, str], way_in: str) -> None:
+    cookies["evenkeel_browser"] = "a" * 43
+    first = open_app()
+    if way_in == "demo":
+        button(first, "Explore the demo").click().run()
+    else:
+        enter(first, "jane", PASSWORD, "Create account")
+    second = open_app()
+
+    button(first, "Sign out").click().run()
+    second.run()
+
+    assert "Your session has ended" in said(second)
+    assert "Sign out" not in labels(second)
+
+
+def test_a_sign_in_ends_the_demo_of_the_same_browser(with_jane: OpenApp, cookies: dict[str, str]) -> None:
+    cookies["evenkeel_browser"] = "a" * 43
+    tab = with_jane()
+    other_tab = with_jane()
+    button(other_tab, "Explore the demo").click().run()
+
+    enter(tab, "jane", PASSWORD, "Sign in")
+    other_tab.run()
+
+    assert not other_tab.selectbox
+    assert "jane" in [text.value for text in other_tab.text]
+
+
+def test_the_account_picker_selects_the_account(demo_app: AppTest) -> None:
+    picker = demo_app.selectbox(key="shell.account")
+    names = picker.options
+
+    picker.select_index(1).run()
+
+    assert demo_app.selectbox(key="shell.account").index == 1
+    assert demo_app.title[0].value in names[1]
+
+
+def test_the_address_may_name_an_account_but_only_ones_own(open_app: OpenApp, demo_app: AppTest) -> None:
+    accounts = demo_app.session_state["state.signed_in"].session.accounts.list()
+    named, foreign = open_app(), open_app()
+    named.query_params["account"] = accounts[1].id
+    foreign.query_params["account"] = "somebody-elses"
+
+    for app in (named, foreign):
+        button(app, "Explore the demo").click().run()
+
+    assert named.selectbox(key="shell.account").value == accounts[1].id
+    assert foreign.selectbox(key="shell.account").value == accounts[0].id

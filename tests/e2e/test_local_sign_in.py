@@ -1,5 +1,6 @@
 """A local account, sessions and tabs, in a real browser."""
 
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,35 @@ def test_a_browser_is_known_by_a_cookie_that_scripts_cannot_read(page: Page, app
     assert cookie["sameSite"] == "Lax"
     assert len(cookie["value"]) == 43
     assert "evenkeel_browser" not in page.evaluate("document.cookie")
+
+
+def test_a_download_is_for_the_browser_that_is_signed_in(page: Page, app: RunningApp) -> None:
+    page.goto(app.url)
+    page.get_by_role("button", name="Explore the demo").click()
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url) if "/media/" in request.url else None)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+
+    assert "Symbol" in download.value.path().read_text(encoding="utf-8-sig").replace("symbol", "Symbol")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(addresses[0])
+
+
+def test_a_page_of_another_site_cannot_connect(page: Page, app: RunningApp, browser: Browser) -> None:
+    connect = """url => new Promise(done => {
+        const socket = new WebSocket(url, ["streamlit"]);
+        socket.onopen = () => done("open"); socket.onerror = () => done("refused");
+    })"""
+    stream = app.url.replace("http", "ws") + "/_stcore/stream"
+    page.goto(f"{app.url}/healthz")
+    stranger = browser.new_context().new_page()
+    stranger.goto(f"{app.url.replace('localhost', '127.0.0.1')}/healthz")
+
+    assert page.evaluate(connect, stream) == "open"
+    assert stranger.evaluate(connect, stream) == "refused"
+
+    stranger.context.close()
 
 
 def test_every_answer_carries_the_headers_that_protect_it(app: RunningApp) -> None:
