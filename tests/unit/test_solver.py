@@ -1,0 +1,157 @@
+"""The solver against plain enumeration: same optimum, same ties, an honest bound."""
+
+from dataclasses import replace
+from itertools import product
+from random import Random
+
+import pytest
+
+from allocation.rules import Objective
+from allocation.solver import Line, Problem, solve
+
+OBJECTIVES = [Objective.L2, Objective.L1]
+
+
+def rank(problem: Problem, steps: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The criteria of a plan in their order; None when it leaves a balance that is not allowed."""
+    lines = problem.lines
+    cash = problem.cash - sum(line.step * k for line, k in zip(lines, steps, strict=True))
+    if cash < 0 or (problem.highest_cash is not None and cash > problem.highest_cash):
+        return None
+    offs = [line.held + line.step * k - line.target for line, k in zip(lines, steps, strict=True)]
+    every = [*offs, cash - problem.cash_target]
+    distance = sum(o * o for o in every) if problem.objective == Objective.L2 else sum(map(abs, every))
+    moved = [line.step * k for line, k in zip(lines, steps, strict=True)]
+    sold = -sum(m for m in moved if m < 0) if problem.taxable else 0
+    return distance, sold, sum(1 for k in steps if k), sum(map(abs, moved))
+
+
+def enumerate_best(problem: Problem) -> tuple[int, ...] | None:
+    """The least rank of all."""
+    choices = [[k for k in range(x.lowest, x.highest + 1) if k == 0 or abs(k) >= x.least] for x in problem.lines]
+    return min((r for steps in product(*choices) if (r := rank(problem, steps)) is not None), default=None)
+
+
+def a_random_problem(random: Random) -> Problem:
+    """Up to five lines with holdings, locks, minimum trades, withdrawals, equal prices and cash targets."""
+    n = random.randint(1, 5)
+    top = {1: 60, 2: 20, 3: 9, 4: 5, 5: 3}[n]
+    price_of = random.choice([lambda: random.randint(1, 600), lambda: random.choice([5, 10, 20, 25]), lambda: 10])
+    prices = [price_of() for _ in range(n)]
+    held = [random.randint(0, top) for _ in range(n)]
+    cash = random.randint(0, 4 * max(prices))
+    flow = random.choice([0, 0, -1]) * random.randint(0, sum(p * h for p, h in zip(prices, held, strict=True)) + cash)
+    value = max(1, sum(p * h for p, h in zip(prices, held, strict=True)) + cash + flow)
+    shares = [random.choice([0, 1, 1, 2, 5]) for _ in range(n)]
+    cash_share = random.choice([0, 0, 1])
+    whole = sum(shares) + cash_share or 1
+    lines = tuple(
+        Line(
+            step=p * whole,
+            held=p * h * whole,
+            target=s * value,
+            lowest=-h if random.random() < 0.8 else 0,
+            highest=min(top, value // p + random.choice([0, 1])) if random.random() < 0.8 else 0,
+            least=random.choice([1, 1, 1, 2, 3]),
+        )
+        for p, h, s in zip(prices, held, shares, strict=True)
+    )
+    return Problem(
+        lines,
+        cash=(cash + flow) * whole,
+        cash_target=cash_share * value,
+        objective=random.choice(OBJECTIVES),
+        taxable=random.random() < 0.7,
+        highest_cash=random.choice([None] * 9 + [random.randint(0, 2 * max(prices)) * whole]),
+    )
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_small_problems_are_solved_as_enumeration_solves_them_ties_included(block: int) -> None:
+    for seed in range(block * 100, block * 100 + 100):
+        problem = a_random_problem(Random(seed))
+        best = enumerate_best(problem)
+
+        solution = solve(problem)
+
+        if best is None:
+            assert solution is None, seed
+        else:
+            assert solution is not None, seed
+            assert rank(problem, solution.steps) == best, seed
+            assert solution.proved, seed
+            assert solution.value == best[0], seed
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_of_two_equal_lines_the_first_is_traded(objective: Objective) -> None:
+    line = Line(step=10, held=0, target=6, lowest=0, highest=1)
+    problem = Problem((line, line), cash=12, cash_target=0, objective=objective)
+
+    solution = solve(problem)
+
+    assert solution is not None
+    assert solution.steps == (1, 0)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_share_dearer_than_all_else_is_settled_exactly(objective: Objective) -> None:
+    giant = Line(step=60_000_000, held=120_000_000, target=157_000_000, lowest=-2, highest=3)
+    small = [
+        Line(step=p, held=p * 100, target=p * 100 + 11_111_111, lowest=-100, highest=9_000)
+        for p in (4_321, 7_003, 12_345)
+    ]
+    problem = Problem((giant, *small), cash=70_000_000, cash_target=0, objective=objective)
+
+    solution = solve(problem)
+
+    assert solution is not None
+    assert solution.proved
+    fixed = [solve(settled(problem, k)) for k in range(-2, 2)]
+    assert solution.value == min(s.value for s in fixed if s is not None)
+
+
+def settled(problem: Problem, k: int) -> Problem:
+    """The same problem with the first line's trade made already."""
+    first, *rest = problem.lines
+    done = replace(first, held=first.held + first.step * k, lowest=0, highest=0)
+    return replace(problem, lines=(done, *rest), cash=problem.cash - first.step * k)
+
+
+def test_money_that_may_go_to_any_of_many_lines_is_spent_to_the_last_cent_that_adds_up() -> None:
+    random = Random(7)
+    prices = [random.randint(2_000, 40_000) for _ in range(12)]
+    lines = tuple(Line(step=p, held=0, target=p * 300, lowest=0, highest=300) for p in prices)
+    over = Line(step=1_000, held=90_000_000, target=10_000_000, lowest=0, highest=0)
+    problem = Problem((*lines, over), cash=2_345_678, cash_target=0, objective=Objective.L1)
+
+    solution = solve(problem)
+
+    assert solution is not None
+    assert solution.proved
+    assert sum(p * k for p, k in zip(prices, solution.steps, strict=False)) == 2_345_678
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("seed", range(6))
+def test_the_bound_never_lies_above_what_is_found_and_twenty_lines_are_proved(objective: Objective, seed: int) -> None:
+    random = Random(seed)
+    prices = [random.randint(500, 60_000) for _ in range(20)]
+    weights = [random.randint(1, 100) for _ in prices]
+    whole, value = sum(weights), 20_000_000
+    held = [random.randint(0, 2 * value * w // whole // p) for p, w in zip(prices, weights, strict=True)]
+    cash = value - sum(p * h for p, h in zip(prices, held, strict=True))
+    lines = tuple(
+        Line(p * whole, p * h * whole, w * value, -h, value // p) for p, h, w in zip(prices, held, weights, strict=True)
+    )
+
+    solution = solve(Problem(lines, cash * whole, 0, objective))
+
+    assert solution is not None
+    assert solution.bound == solution.value
+
+
+def test_no_cash_and_nothing_to_sell_has_no_solution() -> None:
+    line = Line(step=10, held=50, target=50, lowest=0, highest=5)
+
+    assert solve(Problem((line,), cash=-1, cash_target=0)) is None
