@@ -61,16 +61,18 @@ def current_session() -> Session | None:
     if found is None:
         st.session_state[_STRANGER] = True
         return None
+    take_notice()  # nothing ended for somebody who is signed in
     st.session_state[_SIGNED_IN] = found
     return found.session
 
 
 def signed_in(callback: Callable[P, R]) -> Callable[P, R | None]:
-    """For callbacks: they run before the page's own check, so they are not run at all for a session that ended."""
+    """For callbacks, which run before the page's own check: not run at all when the session they belong to ended."""
 
     @functools.wraps(callback)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        return callback(*args, **kwargs) if current_session() else None
+        kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+        return callback(*args, **kwargs) if kept is not None and _is_alive(kept) else None
 
     return checked
 

@@ -1,0 +1,141 @@
+"""The edge of the server: the browser's cookie, the headers, and who may connect."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pages.shared.browser import COOKIE, SECURE_COOKIE
+from pages.shared.server import MIDDLEWARE, ROUTES, show_fault
+
+NAMED = {"cookie": f"{COOKIE}={'c' * 43}"}
+
+
+async def page(_: Request) -> Response:
+    return HTMLResponse("<p>page</p>")
+
+
+async def not_modified(_: Request) -> Response:
+    return Response(status_code=304)
+
+
+async def script(_: Request) -> Response:
+    return Response("1", media_type="text/javascript")
+
+
+async def stream(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_json(websocket.headers.getlist("x-evenkeel-browser"))
+    await websocket.close()
+
+
+async def file(_: Request) -> Response:
+    return JSONResponse(["somebody's trades"])
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    monkeypatch.setenv("EVENKEEL_DATA_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    routes = [
+        Route("/", page),
+        Route("/cached", not_modified),
+        Route("/script.js", script),
+        Route("/media/file.csv", file),
+        WebSocketRoute("/stream", stream),
+        *ROUTES,
+    ]
+    return TestClient(Starlette(routes=routes, middleware=MIDDLEWARE), base_url="http://localhost:8501")
+
+
+def test_a_new_browser_is_named_once(client: TestClient) -> None:
+    first, second = client.get("/"), client.get("/")
+
+    assert first.headers["set-cookie"].startswith(f"{COOKIE}=")
+    assert "HttpOnly" in first.headers["set-cookie"]
+    assert "set-cookie" not in second.headers
+
+
+def test_over_https_the_name_is_kept_from_plain_http_and_other_hosts(client: TestClient) -> None:
+    cookie = client.get("/", headers={"x-forwarded-proto": "https"}).headers["set-cookie"]
+
+    assert cookie.startswith(f"{SECURE_COOKIE}=")
+    assert "Secure" in cookie
+    assert "Path=/" in cookie
+    assert "Domain" not in cookie
+
+
+def test_a_page_from_the_browsers_own_memory_names_it_too(client: TestClient) -> None:
+    assert "set-cookie" in client.get("/cached", headers={"accept": "text/html,*/*"}).headers
+
+
+@pytest.mark.parametrize("path", ["/script.js", "/healthz", "/oauth/callback?code=c&state=s"])
+def test_nothing_but_a_page_names_a_browser(client: TestClient, path: str) -> None:
+    assert "set-cookie" not in client.get(path).headers
+
+
+def test_the_callback_leaves_no_trace_and_runs_nothing(client: TestClient) -> None:
+    answer = client.get("/oauth/callback?code=<script>&state=s")
+
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cross-origin-opener-policy"] == "unsafe-none"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "<script>" not in answer.text
+
+
+def test_a_stream_is_bound_to_the_cookie_and_not_to_what_the_client_claims(client: TestClient) -> None:
+    claims = {**NAMED, "x-evenkeel-browser": "somebody else"}
+
+    with client.websocket_connect("/stream", headers=claims) as socket:
+        bound_to = socket.receive_json()
+
+    assert bound_to == [hashlib.sha256(b"c" * 43).hexdigest()]
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example.com", "http://localhost:9999", "null", "http://localhost:8501.evil.com"]
+)
+def test_a_page_from_elsewhere_may_not_connect(client: TestClient, origin: str) -> None:
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/stream", headers={**NAMED, "origin": origin, "host": "localhost:8501"}),
+    ):
+        pass
+
+
+def test_our_own_page_may_connect(client: TestClient) -> None:
+    with client.websocket_connect(
+        "/stream", headers={**NAMED, "origin": "http://localhost:8501", "host": "localhost:8501"}
+    ) as socket:
+        assert socket.receive_json()
+
+
+@pytest.mark.parametrize("headers", [{}, NAMED], ids=["no cookie", "a cookie without a session"])
+def test_a_download_needs_a_session(client: TestClient, headers: dict[str, str]) -> None:
+    answer = client.get("/media/file.csv", headers=headers)
+
+    assert answer.status_code == 401
+    assert "trades" not in answer.text
+
+
+def test_a_fault_is_logged_under_the_reference_that_is_shown(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(st, "error", lambda text, icon: shown.append(text))
+
+    handled = show_fault(ZeroDivisionError("the inner secret"))
+
+    reference = shown[0].split("**")[1]
+    assert handled
+    assert "the inner secret" not in shown[0]
+    assert reference in caplog.text
+    assert "ZeroDivisionError" in caplog.text
