@@ -1,6 +1,7 @@
 """The databases that every contract is held against: SQLite in a file, and a real PostgreSQL where one can run."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +15,12 @@ from allocation.adapters.sql.tables import metadata
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests."""
     pgserver = _pgserver()
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    # PostgreSQL refuses to run as root and gives itself another user, who cannot enter pytest's own folders.
+    folder = tempfile.mkdtemp(prefix="evenkeel-postgres-")
+    server = pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
 

@@ -7,9 +7,8 @@ from allocation.adapters.sql.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    # The caller's transaction holds all steps together, on SQLite too: its tables can be undone like rows.
-    transactional_ddl=True,
     # SQLite cannot alter a column; Alembic copies the table instead.
     render_as_batch=True,
 )
+# No transaction of its own: the caller's holds all steps together, on SQLite too.
 context.run_migrations()
