@@ -313,9 +313,10 @@ def _as_weight(percent: Decimal | None) -> Decimal | None:
 
 
 def cash_row(valuation: Valuation, draft: Draft, plan: TradePlan | None = None) -> WeightRow:
-    """The cash line: its target is what is missing to 100 %."""
+    """The cash line: its target is what is missing to 100 %; none when the targets come to more."""
     current = _cash_weight(plan.before) if plan else valuation.cash_weight
-    return WeightRow("Cash", "", current, draft.cash.scaleb(-2), _cash_weight(plan.after) if plan else None)
+    target = _as_weight(draft.cash) if draft.cash >= 0 else None
+    return WeightRow("Cash", "", current, target, _cash_weight(plan.after) if plan else None)
 
 
 def _cash_weight(snapshot: Snapshot) -> Decimal | None:

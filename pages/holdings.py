@@ -9,7 +9,7 @@ import streamlit as st
 from allocation.errors import MissingPriceError
 from allocation.model import Portfolio, Quote
 from allocation.valuation import Valuation, cost_of, value_portfolio
-from pages.shared.look import account_header, count, literal, money, no_account, percent
+from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
 from pages.shared.prices import price_panel
 from pages.shared.state import require_session
 from pages.shared.tables import (
@@ -86,6 +86,7 @@ def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[s
         column_config=holdings_columns(portfolio, valuation),
         row_height=ROW_HEIGHT,
         height=grid_height(len(portfolio.positions), 24),
+        placeholder=NOT_KNOWN,
         alt="Positions of the account with value, weight, gain and the source of each price",
     )
     cash = f"**Cash** · {literal(money(portfolio.cash, currency))} · {percent(valuation.cash_weight)}"
@@ -105,6 +106,7 @@ def show_lots(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> None:
             column_config=lots_columns(portfolio, portfolio.account.currency),
             row_height=ROW_HEIGHT,
             height=grid_height(len(lots)),
+            placeholder=NOT_KNOWN,
             alt="Tax lots of the positions with date, cost and gain",
         )
 

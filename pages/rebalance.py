@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Literal
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from allocation.model import Portfolio
 from allocation.report import trades_csv
 from allocation.rules import OutsideTarget, Rules
 from allocation.trade_plan import Status, TradePlan
-from pages.shared.look import account_header, count, literal, money, no_account, percent
+from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
 from pages.shared.prices import price_panel
 from pages.shared.rules_form import rules_form
 from pages.shared.state import require_session
@@ -124,18 +125,14 @@ def proof_text(plan: TradePlan, currency: str) -> str:
 
 
 def show_target_bar(view: View) -> None:
-    """The verbs of the desk, whether the draft is saved, and the way to save or drop it."""
+    """Whether the draft is saved, and the way to save or drop it."""
     with st.container(horizontal=True, vertical_alignment="center", key="rebalance-bar"):
-        _button("Set targets from current", ":material/my_location:", edit_draft, from_current)
-        _button("Spread the rest evenly", ":material/align_horizontal_center:", edit_draft, spread_rest)
-        _button("Equal weights", ":material/drag_handle:", edit_draft, equal_weights)
-        with st.popover("Add or remove a line", icon=":material/playlist_add:", width="content"):
-            show_line_form(view)
+        st.subheader("Targets", anchor=False, width="content")
         st.space("stretch")
         if view.unsaved:
             st.badge("Unsaved what-if", icon=":material/edit_note:", color="orange")
-        _button("Reset", ":material/undo:", edit_draft, saved_draft, disabled=not view.unsaved)
-        _button("Save targets", ":material/save:", save_targets, kind="primary", disabled=not view.unsaved)
+        _button("Reset", edit_draft, saved_draft, icon=":material/undo:", disabled=not view.unsaved)
+        _button("Save targets", save_targets, icon=":material/save:", kind="primary", disabled=not view.unsaved)
     if view.saved is None:
         st.caption(
             "No targets saved yet: they start from what the account holds, so nothing trades until you edit one."
@@ -145,6 +142,16 @@ def show_target_bar(view: View) -> None:
         view.bench.notice = ""
 
 
+def show_verbs(view: View) -> None:
+    """What changes many targets at once, and the lines themselves."""
+    with st.container(horizontal=True, key="rebalance-verbs"):
+        _button("Set targets from current", edit_draft, from_current)
+        _button("Spread the rest evenly", edit_draft, spread_rest)
+        _button("Equal weights", edit_draft, equal_weights)
+        with st.popover("Add or remove lines", width="content"):
+            show_line_form(view)
+
+
 def show_line_form(view: View) -> None:
     """Add a symbol, or take away one that is not held."""
     key = f"rebalance.{view.account.id}.add"
@@ -152,14 +159,19 @@ def show_line_form(view: View) -> None:
     st.caption("Press Enter to add it. It needs a price before the plan can use it.")
     held = view.portfolio.symbols
     for symbol in (s for s in view.bench.symbols if s not in held):
-        _button(f"Remove {literal(symbol)}", ":material/delete:", edit_draft, removal_of(symbol))
+        _button(f"Remove {literal(symbol)}", edit_draft, removal_of(symbol), icon=":material/delete:")
 
 
 def _button(
-    label: str, icon: str, on_click: Callable[..., None], *args: object, kind: str = "secondary", disabled: bool = False
+    label: str,
+    on_click: Callable[..., None],
+    *args: object,
+    icon: str | None = None,
+    kind: Literal["primary", "secondary"] = "secondary",
+    disabled: bool = False,
 ) -> None:
     key = f"rebalance.{label}"
-    st.button(label, icon=icon, key=key, on_click=on_click, args=args, type=kind, disabled=disabled)  # type: ignore[arg-type]
+    st.button(label, icon=icon, key=key, on_click=on_click, args=args, type=kind, disabled=disabled)
 
 
 # ── The grid and the chart ──────────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +187,7 @@ def show_weights(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None
 
 
 def show_grid(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
-    """One row per line to edit, and cash beneath; what the browser answers is read by the bench, not from here."""
+    """One row per line to edit, cash and the verbs beneath. What the browser answers is read by the bench, not here."""
     if not lines:
         st.info("No holdings yet. Add a symbol above, give it a target, and invest money.", icon=":material/info:")
     else:
@@ -191,9 +203,11 @@ def show_grid(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -
             disabled=[name for name in frame.columns if name not in EDITABLE],
             row_height=ROW_HEIGHT,
             height=grid_height(len(lines)),
+            placeholder=NOT_KNOWN,
             alt="Lines of the account with editable targets and locks",
         )
     st.markdown(cash_text(view, plan))
+    show_verbs(view)
 
 
 def cash_text(view: View, plan: TradePlan | None) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from allocation.model import Portfolio
 from allocation.money import decimals, plain
 
-_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^])")
 NOT_KNOWN = "—"
 
@@ -17,7 +17,7 @@ def money(amount: Decimal | None, currency: str) -> str:
     """'$1,234.50', '−€20.00', 'CHF 1,234.50'; a dash where it is not known."""
     if amount is None:
         return NOT_KNOWN
-    sign = _SIGNS.get(currency, f"{currency} ")
+    sign = CURRENCY_SIGNS.get(currency, f"{currency} ")
     text = f"{abs(amount):,.2f}"
     return f"−{sign}{text}" if amount < 0 and float(text.replace(",", "")) else f"{sign}{text}"
 

@@ -15,11 +15,11 @@ from allocation.money import decimals
 from allocation.price_text import price_age_text
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, cost_of
+from pages.shared.look import CURRENCY_SIGNS, NOT_KNOWN
 
 EDITABLE = ("target", "locked")
 ROW_HEIGHT = 34
 MOST_ROWS_SHOWN = 14
-_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
 def grid_height(rows: int, most: int = MOST_ROWS_SHOWN) -> int:
@@ -213,6 +213,7 @@ def set_aside_table(lines: Iterable[SetAside], currency: str) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         row_height=ROW_HEIGHT,
+        placeholder=NOT_KNOWN,
         alt="Lines of the account that are not traded, with the reason",
         column_config={
             "what": TextColumn("Line", width=260),
@@ -235,11 +236,11 @@ def _number(amount: Decimal | None) -> float | None:
 
 
 def _money_format(currency: str) -> str:
-    return f"{_SIGNS.get(currency, '')}%,.2f"
+    return f"{CURRENCY_SIGNS.get(currency, '')}%,.2f"
 
 
 def _titled(title: str, currency: str) -> str:
-    return title if currency in _SIGNS else f"{title} ({currency})"
+    return title if currency in CURRENCY_SIGNS else f"{title} ({currency})"
 
 
 def _widest(weights: Iterable[Decimal | None]) -> float:

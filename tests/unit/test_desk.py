@@ -335,6 +335,12 @@ def test_the_chart_rows_keep_the_order_of_the_table_with_cash_last() -> None:
     ]
 
 
+def test_there_is_no_target_for_cash_when_the_lines_want_more_than_the_whole() -> None:
+    valuation = value_portfolio(portfolio(cash="200", VTI="8"), quotes(VTI="100"))
+
+    assert desk.cash_row(valuation, draft(VTI="136")).target is None
+
+
 def test_a_line_without_a_price_is_named_and_leaves_every_weight_unknown() -> None:
     valuation = value_portfolio(portfolio(cash="10", VTI="8", XYZ="1"), quotes(VTI="100"))
 
