@@ -1,7 +1,5 @@
 """What the tables promise on every database."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +14,7 @@ from allocation.adapters.sql import rows, schema
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.tables import account, metadata
 from allocation.model import Account, Portfolio
+from tests.servers import open_at_once
 
 
 def test_the_migrations_make_exactly_the_tables_the_program_uses(database: Database) -> None:
@@ -40,14 +39,9 @@ def test_servers_that_start_at_once_on_an_empty_postgresql_wait_for_one_another(
         connection.execute(text("CREATE DATABASE empty_one"))
     url = make_url(postgres_url).set(database="empty_one").render_as_string(hide_password=False)
 
-    start = "import sys; from allocation.adapters.sql.database import open_database; open_database(sys.argv[1])"
+    said = open_at_once(url, 4)
 
-    servers = [
-        subprocess.Popen([sys.executable, "-c", start, url], stderr=subprocess.PIPE, text=True) for _ in range(4)
-    ]
-    said = [server.communicate(timeout=60)[1] for server in servers]
-
-    assert said == [""] * 4
+    assert said == [("open\n", "")] * 4
     database = open_database(url)
     with database.reading() as connection:
         assert schema.version_of(connection) == schema.HEAD

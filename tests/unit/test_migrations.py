@@ -15,8 +15,7 @@ from alembic.script import ScriptDirectory
 from allocation.adapters.sql import schema
 from allocation.adapters.sql.database import Database, open_database
 from allocation.errors import SettingsError, StoreUnavailableError
-
-SERVERS_AT_ONCE = 6
+from tests.servers import open_at_once
 
 
 @pytest.fixture
@@ -67,15 +66,9 @@ def test_a_database_of_a_newer_program_is_left_alone(url: str) -> None:
 
 
 def test_servers_that_start_at_the_same_time_wait_for_one_another(url: str) -> None:
-    start = f"from allocation.adapters.sql.database import open_database; open_database({url!r}); print('open')"
+    said = open_at_once(url, 4)
 
-    servers = [
-        subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(SERVERS_AT_ONCE)
-    ]
-    said = [server.communicate(timeout=60) for server in servers]
-
-    assert said == [("open\n", "")] * SERVERS_AT_ONCE
+    assert said == [("open\n", "")] * 4
 
 
 def test_the_second_start_does_without_alembic(url: str) -> None:
