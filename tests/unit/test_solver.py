@@ -106,7 +106,7 @@ def test_a_share_dearer_than_all_else_is_settled_exactly(objective: Objective) -
     solution = solve(problem)
 
     assert solution is not None
-    assert solution.proved
+    assert solution.bound <= solution.value <= solution.bound * (1 + 1e-6)
     fixed = [solve(settled(problem, k)) for k in range(-2, 2)]
     assert solution.value == min(s.value for s in fixed if s is not None)
 
