@@ -5,7 +5,7 @@ interface consumes, answers with a dictionary instead.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -47,14 +47,16 @@ def plan_for(
     cash_flow: Decimal = Decimal(0),
     rules: Rules | None = None,
 ) -> TradePlan:
-    """The plan for the selected account at the best prices known now; no network."""
+    """The plan for the selected account at the best prices known now; no network. Lines locked in the target stay."""
     portfolio = session.accounts.get_portfolio()
     wanted = target or session.accounts.get_target_allocation()
     if wanted is None:
         raise TargetError(f"{portfolio.account.name} has no target yet. Set one on the Rebalance page.", ("target",))
     symbols = dict.fromkeys((*portfolio.symbols, *wanted.weights))
     quotes = session.market.known(symbols, portfolio, session.store.manual_prices(session.user.id))
-    return plan_trades(portfolio, wanted, {s: q.price for s, q in quotes.items()}, rules, cash_flow)
+    given = rules or Rules()
+    kept = replace(given, lock=given.lock | wanted.locked)
+    return plan_trades(portfolio, wanted, {s: q.price for s, q in quotes.items()}, kept, cash_flow)
 
 
 def calculate_allocation(

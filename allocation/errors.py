@@ -101,7 +101,7 @@ class MissingPriceError(AllocationError):
         names = tuple(symbols)
         because = "".join(f"{reason} " for reason in reasons)
         super().__init__(
-            f"No price for {listed(names)}. {because}Refresh quotes, enter a price by hand, or remove "
+            f"No price for {listed(names)}. {because}Refresh prices, enter a price by hand, or remove "
             f"{'the symbol' if len(names) == 1 else 'the symbols'} from the account and the target.",
             names,
         )

@@ -7,7 +7,8 @@ from allocation.errors import NumberError
 
 # Money and quantities beyond these bounds are typing errors, not portfolios.
 LARGEST = Decimal("1e15")
-MOST_DECIMALS = 12
+MOST_DECIMALS = 24
+MOST_DIGITS = 28  # what decimal arithmetic carries without rounding
 LONGEST_TEXT = 64
 
 Number: TypeAlias = int | float | str | Decimal
@@ -17,7 +18,8 @@ def to_decimal(value: object, what: str = "The value") -> Decimal:
     """Exact Decimal for a number in any of the accepted forms.
 
     A float is read as its shortest decimal text, so 0.1 is one tenth. Refuses booleans, NaN, infinities, digits that are
-    not ASCII, thousands separators, more than 12 decimals and magnitudes of 1e15 or more.
+    not ASCII, thousands separators, more than 24 decimals or 28 digits, and
+    magnitudes of 1e15 or more.
 
     Raises:
         NumberError: names `what` and shows what was found.
@@ -35,9 +37,9 @@ def to_decimal(value: object, what: str = "The value") -> Decimal:
         raise NumberError(what, value)
     if abs(number) >= LARGEST:
         raise NumberError(what, value, "a magnitude below 1,000,000,000,000,000")
-    number = number.normalize() if number else Decimal(0)
-    if decimals(number) > MOST_DECIMALS:
-        raise NumberError(what, value, f"at most {MOST_DECIMALS} decimals")
+    number = Decimal(plain(number))
+    if decimals(number) > MOST_DECIMALS or len(number.as_tuple().digits) > MOST_DIGITS:
+        raise NumberError(what, value, f"at most {MOST_DECIMALS} decimals and {MOST_DIGITS} digits")
     return number
 
 
@@ -48,4 +50,5 @@ def decimals(number: Decimal) -> int:
 
 def plain(number: Decimal) -> str:
     """A number as text with the decimals it has, never with an exponent: '1200', '0.000001', '72.31'."""
-    return format(number.normalize() if number else Decimal(0), "f")
+    text = format(number, "f") if number else "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from allocation.errors import RulesError, listed
+from allocation.money import to_decimal
 
 
 class Objective(StrEnum):
@@ -58,8 +59,12 @@ class Rules:
     def __post_init__(self) -> None:
         for name in ("lock", "do_not_buy", "do_not_sell"):
             object.__setattr__(self, name, frozenset(getattr(self, name)))
-        object.__setattr__(self, "increments", MappingProxyType(dict(self.increments)))
-        for name in ("cash_reserve", "min_trade_value"):
+        read = {s: to_decimal(step, f"The increment of {s}") for s, step in self.increments.items()}
+        object.__setattr__(self, "increments", MappingProxyType(read))
+        for name, choices in (("objective", Objective), ("selling", Selling), ("outside_target", OutsideTarget)):
+            object.__setattr__(self, name, _choice(name, choices, getattr(self, name)))
+        for name in ("cash_reserve", "min_trade_value", "increment"):
+            object.__setattr__(self, name, to_decimal(getattr(self, name), name))
             if getattr(self, name) < 0:
                 raise RulesError(f"{name} is {getattr(self, name)}; it must be zero or more.", (name,))
         steps = {"increment": self.increment, **self.increments}
@@ -70,3 +75,10 @@ class Rules:
     def increment_of(self, symbol: str) -> Decimal:
         """The smallest tradable step of a symbol, in units."""
         return self.increments.get(symbol, self.increment)
+
+
+def _choice(name: str, choices: type[StrEnum], found: object) -> StrEnum:
+    try:
+        return choices(str(found))
+    except ValueError:
+        raise RulesError(f"{name} is {str(found)[:40]!r}; choose one of {listed(choices)}.", (name,)) from None

@@ -17,7 +17,7 @@ from allocation.report import trades_csv
 from allocation.rules import OutsideTarget, Rules
 from allocation.trade_plan import Status, TradePlan
 from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
-from pages.shared.prices import price_panel
+from pages.shared.prices import fetch_once, price_panel
 from pages.shared.rules_form import rules_form
 from pages.shared.state import require_session
 from pages.shared.tables import (
@@ -68,6 +68,8 @@ def show_page() -> None:
 def show_desk() -> None:
     """Everything that follows an edit; runs without the page around it."""
     session = require_session()
+    portfolio = session.accounts.get_portfolio()
+    fetch_once(session, portfolio, portfolio.symbols)  # before the first draft, which is made from weights
     view = look_up(session)
     headline = st.container()
     price_panel(session, view.portfolio, view.bench.symbols)

@@ -1,7 +1,7 @@
 """The what-if of each account in this browser session: nothing typed is lost by a rerun or by a visit to another page."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -23,6 +23,7 @@ class Bench:
     base: Draft
     draft: Draft
     symbols: tuple[str, ...]
+    begun: bool = False
     epoch: int = 0
     mistyped: str = ""
     notice: str = ""
@@ -48,6 +49,13 @@ class Bench:
         self.symbols = desk_symbols(portfolio, draft)
         self.epoch += 1
 
+    def begin(self, start: Callable[[], Draft | None], portfolio: Portfolio) -> None:
+        """Make the first draft as soon as it can be made; what was typed meanwhile goes before it."""
+        first = None if self.begun else start()
+        if first is not None:
+            self.begun = True
+            self.start_grid(replace(first, percents={**first.percents, **self.draft.percents}), portfolio)
+
     def change(self, verb: Callable[[Draft], Draft], portfolio: Portfolio) -> None:
         """Apply a verb of the desk; what it refuses becomes the notice."""
         self.take_edits()
@@ -64,13 +72,13 @@ class Bench:
         return self.plan
 
 
-def bench_of(portfolio: Portfolio, start: Callable[[], Draft]) -> Bench:
+def bench_of(portfolio: Portfolio, start: Callable[[], Draft | None]) -> Bench:
     """The account's bench, with a grid whose rows are the account's lines of now."""
     key = f"rebalance.{portfolio.account.id}.bench"
     if key not in st.session_state:
-        draft = start()
-        st.session_state[key] = Bench(portfolio.account.id, draft, draft, desk_symbols(portfolio, draft))
+        st.session_state[key] = Bench(portfolio.account.id, Draft({}), Draft({}), desk_symbols(portfolio, Draft({})))
     bench: Bench = st.session_state[key]
+    bench.begin(start, portfolio)
     if bench.grid_key not in st.session_state or bench.symbols != desk_symbols(portfolio, bench.base):
         bench.start_grid(bench.draft, portfolio)
     bench.take_edits()

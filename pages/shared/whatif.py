@@ -61,12 +61,17 @@ def look_up(session: Session) -> View:
     return View(portfolio, saved, quotes, value_portfolio(portfolio, quotes), bench, datetime.now(UTC))
 
 
-def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Mapping[str, Quote]) -> Draft:
-    """The saved target; before there is one, what the account holds, so that nothing trades until somebody decides."""
+def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Mapping[str, Quote]) -> Draft | None:
+    """The saved target; before there is one, what the account holds, so that nothing trades until somebody decides.
+
+    None while a holding without a price leaves open what the account holds.
+    """
     if saved is not None:
         return desk.draft_of(saved)
     valuation = value_portfolio(portfolio, quotes)
-    if valuation.unpriced or not valuation.values:
+    if valuation.unpriced:
+        return None
+    if not valuation.values:
         return Draft({})
     return desk.set_from_current(Draft({}), portfolio.symbols, valuation.values, valuation.cash)
 
@@ -113,7 +118,10 @@ def equal_weights(view: View, draft: Draft) -> Draft:
 
 def saved_draft(view: View, _: Draft) -> Draft:
     """Verb: back to what is saved."""
-    return first_draft(view.portfolio, view.saved, view.quotes)
+    draft = first_draft(view.portfolio, view.saved, view.quotes)
+    if draft is None:
+        raise MissingPriceError(view.valuation.unpriced)
+    return draft
 
 
 def removal_of(symbol: str) -> Verb:

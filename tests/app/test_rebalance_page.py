@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryStore
+from allocation.model import PriceSource, Quote
 from tests.app.conftest import OpenApp, button, said
-from tests.app.desks import VISITOR, open_page, open_signed_out, store_with
+from tests.app.desks import NOON, VISITOR, open_page, open_signed_out, store_with
 from tests.builders import a_portfolio
 
 PAGE = "pages/rebalance.py"
@@ -377,3 +379,16 @@ def test_every_account_of_the_demo_has_a_proved_plan(demo_app: AppTest, account:
     assert not app.error
     assert trades(app)
     assert any("proved" in c.value for c in app.caption)
+
+
+def test_a_price_that_comes_late_does_not_turn_into_a_sale_of_everything(open_app: OpenApp) -> None:
+    unsaved = store_with(a_portfolio({"VTI": 8, "NEW": 10}, 50))
+    app = open_page(open_app, PAGE, unsaved, {"VTI": "100"})
+    assert "No price for NEW" in said(app)
+
+    unsaved.save_manual_price(VISITOR.id, Quote("NEW", Decimal(15), "USD", NOON, PriceSource.MANUAL))
+    app.run()
+
+    assert trades(app) == []
+    assert rows(app)["VTI"]["target"] == pytest.approx(80)
+    assert rows(app)["NEW"]["target"] == pytest.approx(15)

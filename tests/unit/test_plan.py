@@ -327,3 +327,10 @@ def test_the_plan_id_is_the_same_for_the_same_request_and_other_for_another():
     assert one.plan_id == same.plan_id
     assert one.plan_id != other.plan_id
     assert one.plan_id.startswith("sha256:")
+
+
+def test_weights_and_prices_straight_from_floats_are_exact() -> None:
+    plan = calculate_investment_allocation({"A": 1 / 3, "B": 2 / 3}, {"A": 10, "B": 20.1}, cash=1000)
+
+    assert plan.status == Status.OPTIMAL
+    assert plan.shares == {"A": Decimal(33), "B": Decimal(33)}

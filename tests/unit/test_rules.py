@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from allocation.errors import RulesError
+from allocation.errors import NumberError, RulesError
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
 
 
@@ -39,3 +39,21 @@ def test_every_increment_that_is_not_above_zero_is_named():
 
 def test_lists_of_symbols_may_come_in_any_collection():
     assert Rules(lock=["A", "A", "B"]).lock == frozenset({"A", "B"})
+
+
+def test_a_choice_that_does_not_exist_is_refused_with_the_choices() -> None:
+    with pytest.raises(RulesError, match=r"selling is 'sometimes'; choose one of allowed, never and to_raise_cash"):
+        Rules(selling="sometimes")
+
+
+@pytest.mark.parametrize("money", ["NaN", "1e400", True, None])
+def test_money_in_the_rules_must_be_a_number(money: object) -> None:
+    with pytest.raises(NumberError, match="min_trade_value"):
+        Rules(min_trade_value=money)
+
+
+def test_rules_read_money_in_any_accepted_form() -> None:
+    rules = Rules(cash_reserve="12.50", increments={"VTI": 0.001})
+
+    assert rules.cash_reserve == Decimal("12.5")
+    assert rules.increment_of("VTI") == Decimal("0.001")
