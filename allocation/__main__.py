@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from allocation.errors import AllocationError, NotSupportedError, RequestError
-from allocation.strict_json import LARGEST_REQUEST
+from allocation.plan import plan_trades
+from allocation.request import LARGEST_REQUEST, Request, Response, read_plan, read_request
+from allocation.verify import verify_plan
 
 Answer = tuple[dict[str, Any], int]
 
@@ -38,9 +40,6 @@ def _run(arguments: list[str]) -> Answer:
 
 
 def _plan(chosen: argparse.Namespace) -> Answer:
-    from allocation.plan import plan_trades  # noqa: PLC0415  numpy is loaded only when something is solved
-    from allocation.request import read_request  # noqa: PLC0415
-
     request = read_request(_read(chosen.request))
     plan = plan_trades(
         request.to_portfolio(), request.to_target(), request.to_prices(), request.to_rules(), request.cash_flow
@@ -49,10 +48,6 @@ def _plan(chosen: argparse.Namespace) -> Answer:
 
 
 def _verify(chosen: argparse.Namespace) -> Answer:
-    from allocation.request import read_request  # noqa: PLC0415
-    from allocation.response import read_plan  # noqa: PLC0415
-    from allocation.verify import verify_plan  # noqa: PLC0415
-
     request = read_request(_read(chosen.request))
     faults = verify_plan(
         read_plan(_read(chosen.plan)),
@@ -67,9 +62,6 @@ def _verify(chosen: argparse.Namespace) -> Answer:
 
 
 def _schema(_: argparse.Namespace) -> Answer:
-    from allocation.request import Request  # noqa: PLC0415
-    from allocation.response import Response  # noqa: PLC0415
-
     return {"request": Request.model_json_schema(), "response": Response.model_json_schema(mode="serialization")}, 0
 
 

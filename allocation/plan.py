@@ -7,14 +7,14 @@ from fractions import Fraction
 
 from allocation.drift import measure_drift
 from allocation.errors import PlanNotVerifiedError, listed
-from allocation.exact import as_decimal, nearest, root_down, root_up, rounded_down, rounded_up
-from allocation.explain import reason_for
-from allocation.identity import identify
 from allocation.model import Portfolio
 from allocation.money import plain
-from allocation.question import Choice, choose_steps
+from allocation.plan_id import identify
+from allocation.planning.exact import as_decimal, nearest, root_down, root_up, rounded_down, rounded_up
+from allocation.planning.explain import reason_for
+from allocation.planning.question import Choice, choose_steps
+from allocation.planning.sheet import Sheet, SheetLine, lay_out
 from allocation.rules import Objective, OutsideTarget, Rules
-from allocation.sheet import Sheet, SheetLine, lay_out
 from allocation.targets import TargetAllocation
 from allocation.trade_plan import Attainment, Remark, Side, Snapshot, Status, Totals, Trade, TradePlan
 from allocation.verify import verify_plan

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from allocation.identity import identify
 from allocation.model import Portfolio
+from allocation.plan_id import identify
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
 from allocation.targets import TargetAllocation
 from allocation.trade_plan import Side, Snapshot, Status, TradePlan

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from allocation import report
-from allocation.response import Response, read_plan
+from allocation.request import Response, read_plan
 from tests.builders import a_plan
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from allocation import plan as planning
 from allocation.errors import PlanNotVerifiedError
-from allocation.identity import identify
+from allocation.plan_id import identify
 from allocation.rules import OutsideTarget, Rules, Selling
 from allocation.targets import TargetAllocation
 from allocation.trade_plan import Side, Snapshot, Status, Trade, TradePlan

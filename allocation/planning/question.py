@@ -5,9 +5,9 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from allocation.errors import InfeasibleError, listed
-from allocation.exact import money_text
+from allocation.planning.exact import money_text
+from allocation.planning.sheet import Sheet, SheetLine
 from allocation.rules import Objective, Rules, Selling
-from allocation.sheet import Sheet, SheetLine
 from allocation.solver import Line, Problem, Solution, solve
 
 

@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from allocation.exact import money_text, points_text
+from allocation.planning.exact import money_text, points_text
+from allocation.planning.sheet import Sheet, SheetLine
 from allocation.rules import Selling
-from allocation.sheet import Sheet, SheetLine
 
 
 def reason_for(line: SheetLine, steps: int, sheet: Sheet, selling: Selling) -> str:

@@ -8,11 +8,11 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from allocation.errors import NotSupportedError, listed
-from allocation.fields import Count, Exact, Fraction01, IsoDate, NotNegative, Positive, Strict
 from allocation.model import Account, Portfolio, Position, TaxLot, TaxTreatment, parse_symbol, refuse_duplicates
-from allocation.request_errors import refusal
+from allocation.request.fields import Count, Exact, Fraction01, IsoDate, NotNegative, Positive, Strict
+from allocation.request.refusals import refusal
+from allocation.request.strict_json import read_json
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
-from allocation.strict_json import read_json
 from allocation.targets import SUM_TOLERANCE, TargetAllocation
 
 Treatment = Literal["taxable", "tax_deferred", "tax_free"]

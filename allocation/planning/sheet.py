@@ -14,9 +14,9 @@ from allocation.errors import (
     WithdrawalError,
     listed,
 )
-from allocation.exact import money_text
 from allocation.model import Portfolio, TaxTreatment, check_price
 from allocation.money import to_decimal
+from allocation.planning.exact import money_text
 from allocation.rules import OutsideTarget, Rules, Selling
 from allocation.targets import TargetAllocation
 

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from allocation.fields import Count, Printed, Strict
-from allocation.request_errors import refusal
+from allocation.request.fields import Count, Printed, Strict
+from allocation.request.refusals import refusal
+from allocation.request.strict_json import read_json
 from allocation.rules import Objective
-from allocation.strict_json import read_json
 from allocation.trade_plan import Attainment, Remark, Side, Snapshot, Status, Totals, Trade, TradePlan
 
 
