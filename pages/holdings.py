@@ -83,7 +83,7 @@ def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[s
         holdings_frame(portfolio, valuation, quotes, datetime.now(UTC)),
         key="holdings.positions",
         hide_index=True,
-        column_config=holdings_columns(portfolio, valuation),
+        column_config=holdings_columns(portfolio, valuation, quotes),
         row_height=ROW_HEIGHT,
         height=grid_height(len(portfolio.positions), 24),
         placeholder=NOT_KNOWN,

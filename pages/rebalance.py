@@ -181,7 +181,7 @@ def _button(
 
 def show_weights(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
     """The grid and, row beside row, the chart; on a narrow screen one under the other."""
-    grid, chart = st.columns([13, 8], gap="small")
+    grid, chart = st.columns([2, 1], gap="small")
     with grid:
         show_grid(view, lines, plan)
     with chart:

@@ -46,7 +46,7 @@ def account_header(portfolio: Portfolio) -> None:
     """The account's name as the page's title, and whose and how old it is."""
     account = portfolio.account
     st.title(literal(account.name), anchor=False)
-    dated = f"holdings of {portfolio.as_of:%-d %B %Y}" if portfolio.as_of else ""
+    dated = f"holdings of {portfolio.as_of.day} {portfolio.as_of:%B %Y}" if portfolio.as_of else ""
     facts = [account.broker, account.masked_number, account.tax_treatment.replace("_", "-"), dated]
     st.caption(literal(" · ".join(filter(None, facts))))
     if account.note:

@@ -11,7 +11,7 @@ from streamlit.column_config import CheckboxColumn, NumberColumn, ProgressColumn
 
 from allocation.desk import DeskLine
 from allocation.model import Portfolio, Quote, SetAside
-from allocation.money import decimals
+from allocation.money import decimals, plain
 from allocation.price_text import price_age_text
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, cost_of
@@ -66,20 +66,24 @@ def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
     """The columns of the desk, the decision first: on a phone it is what fits."""
     every = tuple(lines)
     finest = max((decimals(line.target.scaleb(2)) for line in every if line.target is not None), default=2)
+    prices = [line.quote.price for line in every if line.quote]
+    values = [line.value for line in every if line.value is not None]
     return {
-        "symbol": TextColumn("Symbol", width=82, pinned=True, disabled=True),
-        "current": NumberColumn("Current %", width=82, format="%.2f", disabled=True, help=_CURRENT),
-        "target": NumberColumn("Target %", width=96, format=f"%.{min(max(finest, 2), 4)}f", step=0.0001, help=_TARGET),
-        "after": NumberColumn(
-            "After %", width=74, format="%.2f", disabled=True, help="Weight once the trades are done."
-        ),
+        "symbol": TextColumn("Symbol", width=66, pinned=True, disabled=True),
+        "current": NumberColumn("Current %", width=78, format="%.2f", disabled=True, help=_CURRENT),
+        "target": NumberColumn("Target %", width=94, format=f"%.{min(max(finest, 2), 4)}f", step=0.0001, help=_TARGET),
+        "after": NumberColumn("After %", width=66, format="%.2f", disabled=True, help=_AFTER),
         "trade": NumberColumn(
-            "Trade", width=78, format=_signed([li.trade for li in every]), disabled=True, help=_TRADE
+            "Trade", width=64, format=_signed([li.trade for li in every]), disabled=True, help=_TRADE
         ),
-        "locked": CheckboxColumn("Lock", width=64, help="A locked line is neither bought nor sold."),
-        "value": NumberColumn(_titled("Value", currency), width=108, format=_money_format(currency), disabled=True),
-        "quantity": NumberColumn("Quantity", width=86, format=_exact([li.quantity for li in every]), disabled=True),
-        "price": NumberColumn("Price", width=88, format=_money_format(currency), disabled=True),
+        "locked": CheckboxColumn("Lock", width=62, help="A locked line is neither bought nor sold."),
+        "value": NumberColumn(
+            _titled("Value", currency), width=_fitting(values, 2), format=_money_format(currency), disabled=True
+        ),
+        "quantity": NumberColumn("Quantity", width=74, format=_exact([line.quantity for line in every]), disabled=True),
+        "price": NumberColumn(
+            "Price", width=_fitting(prices, 2), format=_money_format(currency, prices), disabled=True
+        ),
         "name": TextColumn("Name", width=240, disabled=True),
         "priced": TextColumn("Price from", width=190, disabled=True),
     }
@@ -87,6 +91,7 @@ def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
 
 _CURRENT = "Weight now, counting money put in or taken out."
 _TARGET = "Type a percentage. Leave it empty for a holding without a target; 0 sells it."
+_AFTER = "Weight once the trades are done."
 _TRADE = "Units to buy (+) or sell (−)."
 
 
@@ -119,7 +124,7 @@ def trades_columns(plan: TradePlan, currency: str) -> dict[str, Any]:
         "side": TextColumn("Side", width=50),
         "symbol": TextColumn("Symbol", width=72),
         "quantity": NumberColumn("Quantity", width=78, format=_exact([t.quantity for t in plan.trades])),
-        "price": NumberColumn("Price", width=78, format=_money_format(currency)),
+        "price": NumberColumn("Price", width=84, format=_money_format(currency, [t.price for t in plan.trades])),
         "value": NumberColumn(_titled("Value", currency), width=96, format=_money_format(currency)),
         "before": NumberColumn("Current %", width=84, format="%.2f"),
         "after": NumberColumn("After %", width=72, format="%.2f"),
@@ -156,16 +161,17 @@ def holdings_frame(
     return pd.DataFrame(rows)
 
 
-def holdings_columns(portfolio: Portfolio, valuation: Valuation) -> dict[str, Any]:
+def holdings_columns(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote]) -> dict[str, Any]:
     """The columns of the holdings table; what fits a phone comes first."""
     currency = portfolio.account.currency
+    prices = [quotes[symbol].price for symbol in portfolio.symbols if symbol in quotes]
     weights = [valuation.weight(symbol) for symbol in portfolio.symbols]
     return {
         "symbol": TextColumn("Symbol", width=76, pinned=True),
         "value": NumberColumn(_titled("Value", currency), width=104, format=_money_format(currency)),
         "weight": ProgressColumn("Weight", width=136, format="%.2f %%", min_value=0, max_value=_widest(weights)),
         "quantity": NumberColumn("Quantity", width=78, format=_exact([p.quantity for p in portfolio.positions])),
-        "price": NumberColumn("Price", width=84, format=_money_format(currency)),
+        "price": NumberColumn("Price", width=90, format=_money_format(currency, prices)),
         "gain": NumberColumn("Unrealised gain", width=116, format="%+,.2f"),
         "gain_percent": NumberColumn("Gain %", width=78, format="%+.2f"),
         "name": TextColumn("Name", width=190),
@@ -235,8 +241,16 @@ def _number(amount: Decimal | None) -> float | None:
     return None if amount is None else float(amount)
 
 
-def _money_format(currency: str) -> str:
-    return f"{CURRENCY_SIGNS.get(currency, '')}%,.2f"
+def _money_format(currency: str, prices: Iterable[Decimal] = ()) -> str:
+    """Money to the cent; prices with the decimals they have, at most four."""
+    finest = max((decimals(Decimal(plain(price))) for price in prices), default=2)
+    return f"{CURRENCY_SIGNS.get(currency, '')}%,.{min(max(finest, 2), 4)}f"
+
+
+def _fitting(numbers: Iterable[Decimal], places: int) -> int:
+    """The pixels the longest of these numbers takes with its currency sign."""
+    longest = max((len(f"{number:,.{places}f}") for number in numbers), default=0)
+    return max(66, 16 + 7 * (longest + 1))
 
 
 def _titled(title: str, currency: str) -> str:
