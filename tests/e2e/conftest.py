@@ -1,38 +1,32 @@
 """A running app and a Chromium for the browser stories. Without a Chromium they are skipped, but never in CI."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.e2e.running import RunningApp, running_app
+from tests.e2e.running import BROWSERS, RunningApp, chromium_path, launch_chromium, running_app
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 STEP_MS = 20_000
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where this machine keeps its Chromium."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = chromium_path()
     if found is None:
         tell = pytest.fail if os.environ.get("CI") else pytest.skip
-        tell(f"No browser found; looked for {', '.join(NAMES)}. Install Chromium to run the browser stories.")
+        tell(f"No browser found; looked for {', '.join(BROWSERS)}. Install Chromium to run the browser stories.")
     return found
 
 
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     """One browser for the whole run; every test opens a context of its own."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
     expect.set_options(timeout=STEP_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=[*QUIET, *(["--no-sandbox"] if root else [])]
-        )
+        browser = launch_chromium(playwright, chromium)
         yield browser
         browser.close()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,8 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from playwright.sync_api import Browser, Playwright
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 60
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,18 @@ class RunningApp:
     url: str
     data_dir: Path
     log: Path
+
+
+def chromium_path() -> str | None:
+    """Where this machine keeps its Chromium, if it has one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def launch_chromium(playwright: Playwright, path: str | None) -> Browser:
+    """A headless browser that asks nothing of the network by itself."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    arguments = [*_QUIET, *(["--no-sandbox"] if root else [])]
+    return playwright.chromium.launch(executable_path=path, args=arguments)
 
 
 def free_port() -> int:
