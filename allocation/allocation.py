@@ -65,13 +65,19 @@ def calculate_allocation(
     cash_flow: Number = 0,
     rules: Rules | None = None,
 ) -> dict[str, Any]:
-    """`plan_for` as a dictionary: {"status": "success", "plan": …} or {"status": "error", "code", "message", "culprits"}."""
+    """`plan_for` as a dictionary that a user interface shows; it never raises an `AllocationError`.
+
+    Returns:
+        {"status": "success", "message": a sentence, "shares": signed quantity by symbol as text, "plan": the whole
+        response of the command line}, or {"status": "error", "message": a sentence with the way out, "code", "culprits"}.
+    """
     try:
         target = None if target_allocation is None else TargetAllocation.of(target_allocation)
         plan = plan_for(session, target, cash_flow=to_decimal(cash_flow, "cash_flow"), rules=rules)
     except AllocationError as error:
         return {"status": "error", "code": error.code, "message": str(error), "culprits": list(error.culprits)}
-    return {"status": "success", "plan": plan.as_dict()}
+    shares = {symbol: plain(quantity) for symbol, quantity in plan.shares.items()}
+    return {"status": "success", "message": _in_a_sentence(plan), "shares": shares, "plan": plan.as_dict()}
 
 
 def calculate_investment_allocation(
@@ -97,6 +103,14 @@ def calculate_investment_allocation(
     portfolio = _as_portfolio(current_portfolio or {}, to_decimal(cash, "cash"))
     prices = {symbol: to_decimal(price, f"The price of {symbol}") for symbol, price in current_prices.items()}
     return plan_trades(portfolio, target, prices, rules, to_decimal(cash_flow, "cash_flow"))
+
+
+def _in_a_sentence(plan: TradePlan) -> str:
+    before, after = (f"{moment.drift * 100:.2f} %" for moment in (plan.before, plan.after))
+    if not plan.trades:
+        return f"No trades: at a drift of {before} the account is as near to its target as the rules allow."
+    number = len(plan.trades)
+    return f"{number} {'trade brings' if number == 1 else 'trades bring'} the drift from {before} to {after}."
 
 
 def _as_portfolio(holdings: Mapping[str, Number] | Portfolio, cash: Decimal) -> Portfolio:
