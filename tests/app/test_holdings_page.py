@@ -7,10 +7,9 @@ from decimal import Decimal
 
 from streamlit.testing.v1 import AppTest
 
-from allocation.adapters.memory import MemoryStore
 from allocation.model import Position, SetAside, TaxLot
 from tests.app.conftest import OpenApp, said
-from tests.app.desks import open_page, open_signed_out, store_with
+from tests.app.desks import open_page, store_with
 from tests.builders import a_portfolio
 
 PAGE = "pages/holdings.py"
@@ -19,22 +18,6 @@ D = Decimal
 
 def table(app: AppTest, column: str) -> list[dict[str, object]]:
     return [row for t in app.dataframe if column in t.value.columns for row in t.value.to_dict("records")]
-
-
-def test_a_visitor_who_is_not_signed_in_sees_no_account() -> None:
-    app = open_signed_out(PAGE)
-
-    assert not app.exception
-    assert "Sign in to see this page" in said(app)
-    assert not app.title
-    assert not app.metric
-    assert not app.dataframe
-
-
-def test_a_visitor_without_an_account_is_shown_the_way_to_one(open_app: OpenApp) -> None:
-    app = open_page(open_app, PAGE, MemoryStore(), {})
-
-    assert app.title[0].value == "No account chosen"
 
 
 def test_each_position_shows_value_weight_and_gain_where_its_cost_is_known(open_app: OpenApp) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from allocation.adapters.memory import MemoryStore
 from allocation.model import PriceSource, Quote
 from tests.app.conftest import OpenApp, button, said
-from tests.app.desks import NOON, VISITOR, open_page, open_signed_out, store_with
+from tests.app.desks import NOON, VISITOR, open_page, store_with
 from tests.builders import a_portfolio
 
 PAGE = "pages/rebalance.py"
@@ -65,24 +65,6 @@ def headline(app: AppTest) -> dict[str, str]:
 
 
 # States
-
-
-def test_a_visitor_who_is_not_signed_in_sees_no_account() -> None:
-    app = open_signed_out(PAGE)
-
-    assert not app.exception
-    assert "Sign in to see this page" in said(app)
-    assert not app.title
-    assert not app.metric
-    assert not app.dataframe
-
-
-def test_a_visitor_without_an_account_is_shown_the_way_to_one(open_desk: OpenDesk) -> None:
-    app = open_desk(MemoryStore())
-
-    assert not app.exception
-    assert app.title[0].value == "No account chosen"
-    assert not app.metric
 
 
 def test_the_desk_shows_holdings_targets_and_what_follows(open_desk: OpenDesk) -> None:
