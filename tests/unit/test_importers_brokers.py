@@ -263,6 +263,34 @@ def test_two_files_pasted_into_one_are_refused():
         read_text((FIDELITY_HEADER + "Z1,Joint,BND,ETF,1,$72.00,$72.00,,Cash\n") * 2)
 
 
+def test_a_view_with_income_columns_and_no_cost_is_read_to_the_cent():
+    file = read("fidelity_income_view.csv")
+    (link,) = file.portfolios
+
+    assert link.quantities == {"SCHD": Decimal("28.12"), "VYM": Decimal("7.575")}
+    assert (link.cash, link.positions[0].lots) == (Decimal("33.00"), ())  # 45.00 − 12.00 pending
+    assert file.reconciliations[0].our_total == Decimal("1898.26")
+
+
+def test_fidelity_cuts_off_what_is_below_a_cent_and_so_do_the_sums():
+    (reconciliation,) = read("fidelity_income_view.csv").reconciliations
+
+    # 28.12 × 27.90 = 784.548 and 7.575 × 142.67 = 1,080.72525
+    assert reconciliation.priced_total == reconciliation.our_total == Decimal("1898.26")
+
+
+def test_pending_money_with_an_unquoted_comma_is_listed_and_not_taken_for_a_few_dollars():
+    row = "X20548022,General,{},,,,,-$4,236.41\n"
+    header = "Account Number,Account Name,Symbol,Description,Quantity,Last Price,Last Price Change,Current Value,Type\n"
+
+    file = read_text(
+        header + "X20548022,General,FXAIX,FUND,10,$200.00,,$2000.00,Cash\n" + row.format("Pending activity")
+    )
+
+    assert [(p.line_number, "-$4,236.41" in p.reason) for p in file.problems] == [(3, True)]
+    assert file.portfolios[0].cash == 0
+
+
 # ── Schwab ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -403,6 +431,39 @@ def test_two_schwab_tables_of_one_account_are_refused():
 
     with pytest.raises(ImportFileError, match="two tables for the account"):
         read_text(text.replace("Individual ...456", "Roth_Contributory_IRA ...123"))
+
+
+def test_a_cost_that_schwab_does_not_know_costs_the_position_only_its_lots():
+    file = read("schwab_missing_cost.csv")
+    schb, vti = file.portfolios[0].positions
+
+    assert (vti.quantity, vti.quote.price, vti.lots) == (Decimal("10.5"), Decimal("250.10"), ())
+    assert len(schb.lots) == 1
+    assert (file.problems, file.reconciliations[0].difference) == ((), 0)
+    assert any("'Incomplete'" in note and "kept without its cost" in note for note in file.reconciliations[0].notes)
+
+
+def test_accounts_named_in_a_column_come_apart_and_their_grand_total_is_left_out():
+    file = read("schwab_account_column.csv")
+    brokerage, roth = file.portfolios
+
+    assert (brokerage.account.name, brokerage.quantities, brokerage.cash) == ("Brokerage", {"SCHF": 100}, 50)
+    assert (roth.account.name, roth.account.number, roth.quantities) == ("Roth IRA", "456", {"VTI": 10})
+    assert [r.difference for r in file.reconciliations] == [0, 0]
+    assert file.notes == ("Line 8 is a total over several accounts and was left out.",)
+
+
+def test_a_schwab_view_without_quantities_is_refused_by_the_column_it_lacks():
+    text = (
+        '"Positions for account Play Money ...572 as of 09:27 PM ET, 2026/11/20"\n\n'
+        '"Symbol","Description","% of Acct (% of Account)","Mkt Val (Market Value)","Cost/Share","Last","Asset Type",\n'
+        '"NVDA","NVIDIA CORP","5.7%","$10,410.12","$129.04","203.62","Equity",\n'
+    )
+
+    with pytest.raises(
+        ImportFileError, match=r"Line 3: the header has no Qty \(Quantity\) column. Add it under Customize"
+    ):
+        read_text(text)
 
 
 # ── Vanguard ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 """Accounts from files: the brokers' positions exports and a generic CSV, told apart by their header, never by their name."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -57,7 +57,7 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
     text = read_text(content)
     digest = hashlib.sha256(content).hexdigest()
     fault: ImportFileError | None = None
-    for delimiter in _DELIMITERS:
+    for delimiter in filter(_stands_in_first_line(text), _DELIMITERS):
         try:
             rows = read_rows(text, delimiter)
         except ImportFileError as error:
@@ -70,6 +70,12 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
             form.read(rows, header, reading)
             return reading.finish(form.NAME, digest)
     raise fault or _unknown(file_name)
+
+
+def _stands_in_first_line(text: str) -> Callable[[str], bool]:
+    """Whether a delimiter may be that of the file; a comma always, for titles above a header often hold none."""
+    first = text.lstrip().partition("\n")[0]
+    return lambda delimiter: delimiter == "," or delimiter in first
 
 
 def _detect(rows: Sequence[Row]) -> tuple[Format, Row] | None:

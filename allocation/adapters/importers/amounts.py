@@ -35,6 +35,14 @@ def read_amount(text: str, what: str, decimal_comma: bool = False) -> Decimal | 
     return -amount if negative else amount
 
 
+def read_cost(text: str, what: str) -> tuple[Decimal | None, str]:
+    """A cost, or why there is none: words such as Schwab's "Incomplete" cost the line its lot, never its place."""
+    try:
+        return read_amount(text, what), ""
+    except NumberError as error:
+        return None, str(error)
+
+
 def _unsigned(text: str, what: str) -> tuple[bool, str]:
     """Whether the amount is negative, and its bare digits: (126.93), -$126.93 and $-126.93 are the same."""
     bare = text.strip().translate(_MINUS)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from allocation.adapters.importers.lines import (
     Line,
     agrees,
+    as_printed,
     implied_price,
     is_cusip,
     reason_to_set_aside,
@@ -67,6 +68,8 @@ class AccountDraft:
         if reason:
             self.put_aside(line, reason)
             return
+        if line.cost_fault:
+            self.notes.append(f"Line {line.number}: {line.cost_fault} The position is kept without its cost.")
         if not agrees(line):
             self.problem(line, _disagreement(line))
         self.holdings.setdefault(line.symbol.upper(), []).append(line)
@@ -157,7 +160,7 @@ def _symbol_fault(symbol: str) -> str | None:
 def _disagreement(line: Line) -> str:
     product = to_cents((line.quantity or Decimal(0)) * (line.price or Decimal(0)))
     return (
-        f"{line.symbol}: {line.quantity:f} × {line.price:f} is {product:,}, but the file gives the value {line.value:,}. "
+        f"{line.symbol}: {line.quantity:f} × {line.price:f} is {product:,}, but the file gives the value {line.value:,.2f}. "
         "The quantity is taken as it stands; the price is not used, so refresh quotes or enter one by hand."
     )
 
@@ -173,4 +176,4 @@ def _value(line: Line) -> Decimal:
 def _priced(line: Line) -> Decimal:
     if line.price is None or not agrees(line):
         return line.value or Decimal(0)
-    return to_cents((line.quantity or Decimal(0)) * line.price)
+    return as_printed((line.quantity or Decimal(0)) * line.price, line.value)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from allocation.adapters.importers.amounts import read_amount
+from allocation.adapters.importers.amounts import read_amount, read_cost
 from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
 from allocation.adapters.importers.lines import Line
@@ -59,6 +59,7 @@ _CORE = frozenset({"SPAXX", "FDRXX", "FZFXX", "FCASH"})
 _FEWEST_DIGITS = 3
 _TOTAL = re.compile(r"\W*(grand |account |portfolio |positions )?total( value)?\W*", re.IGNORECASE)
 _PROSE_WORDS = 6
+_AMOUNT = re.compile(r"[-+($]*[\d,]*\d(\.\d*)?\)?")
 
 
 def detect(rows: Sequence[Row]) -> Row | None:
@@ -168,6 +169,8 @@ def _number_and_name(both: str) -> tuple[str, str]:
 def _line(row: Row, columns: Columns) -> Line:
     symbol = columns.cell(row, "symbol")
     label = symbol or columns.cell(row, "name") or "the line"
+    cost, fault = read_cost(columns.cell(row, "cost"), f"The cost basis of {label}")
+    unit_cost, unit_fault = read_cost(columns.cell(row, "unit_cost"), f"The average cost basis of {label}")
     return Line(
         number=row.number,
         text=row.text,
@@ -176,9 +179,10 @@ def _line(row: Row, columns: Columns) -> Line:
         quantity=read_amount(columns.cell(row, "quantity"), f"The quantity of {label}"),
         price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
         value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
-        cost=read_amount(columns.cell(row, "cost"), f"The cost basis of {label}"),
-        unit_cost=read_amount(columns.cell(row, "unit_cost"), f"The average cost basis of {label}"),
+        cost=cost,
+        unit_cost=unit_cost,
         kind=columns.cell(row, "kind"),
+        cost_fault=fault or unit_fault,
     )
 
 
@@ -190,8 +194,11 @@ def _is_cash(line: Line, starred: bool) -> bool:
 
 def _pending_amount(row: Row, line: Line) -> Decimal | None:
     """The unsettled amount; in some downloads it stands one column off, as the only amount of its line."""
-    printed = [cell for cell in row.filled if cell.lstrip("-+(").startswith("$")]
-    if line.value is None and len(printed) == 1:
+    label = next(place for place, cell in enumerate(row.cells) if cell.lower().startswith("pending"))
+    printed = [cell for cell in row.cells[label + 1 :] if _AMOUNT.fullmatch(cell)]
+    if len(printed) > 1:
+        raise NumberError("The pending activity", ",".join(printed), "one amount, in quotes where it holds a comma")
+    if line.value is None and printed:
         return read_amount(printed[0], "The pending activity")
     return line.value
 

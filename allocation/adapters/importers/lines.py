@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from allocation.model import LARGEST_PRICE, SMALLEST_PRICE
-from allocation.money import MOST_DECIMALS, decimals
+from allocation.money import MOST_DECIMALS, decimals, plain
 
 CENT = Decimal("0.01")
 LONGEST_LABEL = 120
@@ -31,6 +31,7 @@ class Line:
     Attributes:
         cost: what the whole line cost; `unit_cost` is for one unit, for files that have only that.
         kind: the broker's word for the type of security.
+        cost_fault: why the cost could not be read, in a sentence.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Line:
     unit_cost: Decimal | None = None
     acquired: date | None = None
     kind: str = ""
+    cost_fault: str = ""
 
     @property
     def label(self) -> str:
@@ -120,11 +122,17 @@ def to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
+def as_printed(product: Decimal, value: Decimal | None) -> Decimal:
+    """Quantity × price in cents the way the line's own value is: Fidelity cuts the rest off, the others round half up."""
+    cut = product.quantize(CENT, ROUND_DOWN)
+    return cut if cut == value else to_cents(product)
+
+
 def implied_price(line: Line) -> Decimal | None:
     """Value ÷ quantity for a file without a price column, if that gives the value back to the cent."""
     if not line.quantity or not line.value:
         return None
-    price = (line.value / line.quantity).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+    price = Decimal(plain((line.value / line.quantity).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)))
     return price if to_cents(price * line.quantity) == line.value and price >= SMALLEST_PRICE else None
 
 
@@ -132,5 +140,5 @@ def unit_cost(line: Line) -> Decimal | None:
     """Cost of one unit where the file has the cost of the line."""
     if line.cost is None or line.cost < 0 or not line.quantity:
         return line.unit_cost
-    exact = line.cost / line.quantity
+    exact = line.cost / line.quantity + 0  # 1.0E+2 becomes 100
     return exact if decimals(exact) <= MOST_DECIMALS else exact.quantize(_UNIT_COST_STEP, ROUND_HALF_EVEN)

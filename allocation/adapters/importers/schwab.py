@@ -6,6 +6,7 @@ What the file looks like, by observation of exports from 2020 to 2026; Schwab pu
 - columns in any order, under long ("Qty (Quantity)", "Mkt Val (Market Value)") or older short names;
 - "Cash & Cash Investments" is the sweep cash, below zero when the account owes margin; purchased money funds such as
   SWVXX have a line of their own and have to be sold like any fund;
+- some exports name the account in a column of its own instead;
 - "Positions Total" or "Account Total" closes a block; "--" and "N/A" stand for nothing.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from allocation.adapters.importers.amounts import read_amount
+from allocation.adapters.importers.amounts import read_amount, read_cost
 from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
 from allocation.adapters.importers.lines import LONGEST_LABEL, Line
@@ -27,6 +28,7 @@ from allocation.imported import LineProblem
 NAME = "Schwab"
 
 _COLUMNS = {
+    "account": ("account", "account name"),
     "symbol": ("symbol",),
     "name": ("description", "name"),
     "quantity": ("qty (quantity)", "quantity", "qty"),
@@ -36,6 +38,7 @@ _COLUMNS = {
     "unit_cost": ("cost/share",),
     "kind": ("asset type", "security type"),
 }
+_DOUBLED = frozenset({"qty (quantity)", "mkt val (market value)"})
 _WANTED = {"symbol": "Symbol", "quantity": "Qty (Quantity)", "value": "Mkt Val (Market Value)"}
 _WAY_OUT = "Add it under Customize on Schwab's Positions page, then export again."
 
@@ -71,16 +74,19 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
         require_columns(columns, block.header, _WANTED, _WAY_OUT)
         table = [row for row in block.body if not _is_prose(row)]
         refuse_ragged(table, columns, ("symbol", "quantity", "value"))
-        account = reading.account(NAME, *_number_and_name(block.label))
         for row in table:
-            _read_row(row, columns, account)
+            label = columns.cell(row, "account")
+            if "account" in columns and not label and _TOTAL.fullmatch(row.filled[0]):
+                reading.notes.append(f"Line {row.number} is a total over several accounts and was left out.")
+                continue
+            _read_row(row, columns, reading.account(NAME, *_number_and_name(label or block.label)))
 
 
 def _is_header(row: Row) -> bool:
-    """Whether a row names Schwab's columns; "Qty (Quantity)" is Schwab's alone, the short names come together."""
+    """Whether a row names Schwab's columns; the doubled names are Schwab's alone, the short ones come together."""
     names = set(header_names(row))
     short = bool(names & set(_COLUMNS["value"])) and bool(names & set(_COLUMNS["name"])) and "price" in names
-    return "symbol" in names and ("qty (quantity)" in names or short)
+    return "symbol" in names and (bool(_DOUBLED & names) or short)
 
 
 def _title(row: Row) -> re.Match[str] | None:
@@ -180,6 +186,8 @@ def _is_cash(line: Line) -> bool:
 def _line(row: Row, columns: Columns) -> Line:
     symbol = columns.cell(row, "symbol")
     label = symbol or columns.cell(row, "name") or "the line"
+    cost, fault = read_cost(columns.cell(row, "cost"), f"The cost basis of {label}")
+    unit_cost, unit_fault = read_cost(columns.cell(row, "unit_cost"), f"The cost of one share of {label}")
     return Line(
         number=row.number,
         text=row.text,
@@ -188,7 +196,8 @@ def _line(row: Row, columns: Columns) -> Line:
         quantity=read_amount(columns.cell(row, "quantity"), f"The quantity of {label}"),
         price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
         value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
-        cost=read_amount(columns.cell(row, "cost"), f"The cost basis of {label}"),
-        unit_cost=read_amount(columns.cell(row, "unit_cost"), f"The cost of one share of {label}"),
+        cost=cost,
+        unit_cost=unit_cost,
         kind=columns.cell(row, "kind"),
+        cost_fault=fault or unit_fault,
     )
