@@ -1,6 +1,6 @@
 """What reading a broker's file gives, how far it agrees with the file's own totals, and what the user makes of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -59,6 +59,15 @@ class ImportedFile:
         """Whether every line was read and every total agrees to the cent."""
         return not self.problems and not any(reconciliation.difference for reconciliation in self.reconciliations)
 
+    def only(self, account_ids: Collection[str]) -> "ImportedFile":
+        """The file without the accounts the user leaves out; lines of no known account stay."""
+        return replace(
+            self,
+            portfolios=tuple(p for p in self.portfolios if p.account.id in account_ids),
+            reconciliations=tuple(r for r in self.reconciliations if r.account_id in account_ids),
+            problems=tuple(p for p in self.problems if not p.account_id or p.account_id in account_ids),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -75,17 +84,19 @@ def propose(portfolio: Portfolio, saved: Iterable[Account]) -> Choice:
 
 
 def with_choices(file: ImportedFile, choices: Mapping[str, Choice]) -> tuple[Portfolio, ...]:
-    """The file's portfolios as the user wants them saved; `choices` by account id.
+    """The portfolios the user wants saved, as wanted; `choices` by account id, without those left out.
 
     Raises:
-        ImportFileError: an account without a name, or with one too long to show.
+        ImportFileError: no account at all, or an account without a name, or with one too long to show.
     """
+    if not choices:
+        raise ImportFileError("No account of the file is chosen. Tick at least one of them, or cancel.")
     nameless = [
         choice.name[:20] or "(empty)" for choice in choices.values() if not 0 < len(choice.name.strip()) <= LONGEST_NAME
     ]
     if nameless:
         raise ImportFileError(f"Give every account a name of 1 to {LONGEST_NAME} characters.", nameless)
-    return tuple(_decided(portfolio, choices[portfolio.account.id]) for portfolio in file.portfolios)
+    return tuple(_decided(p, choices[p.account.id]) for p in file.portfolios if p.account.id in choices)
 
 
 def is_unchanged(portfolio: Portfolio, saved: Portfolio) -> bool:

@@ -14,15 +14,15 @@ from allocation.imported import (
     Reconciliation,
     is_unchanged,
     propose,
-    value_set_aside,
     with_choices,
 )
 from allocation.model import Account, Portfolio, TaxTreatment
 from allocation.price_text import prices_line
-from allocation.valuation import value_portfolio
-from pages.shared.import_tables import aside_table, positions_table, problems_table
-from pages.shared.look import count, literal, money
+from allocation.valuation import printed_total, value_portfolio
+from pages.shared.import_tables import positions_table, problems_table
+from pages.shared.look import beside_total, count, literal, money
 from pages.shared.state import require_session
+from pages.shared.tables import set_aside_table
 
 TAXED = {
     TaxTreatment.TAXABLE: "Taxable",
@@ -101,9 +101,9 @@ def show_worth(session: Session, portfolio: Portfolio) -> None:
     quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
     valuation = value_portfolio(portfolio, quotes)
     currency = portfolio.account.currency
-    aside = value_set_aside(portfolio)
-    beside = f" and {money(aside, currency)} not traded" if aside else ""
-    st.markdown(f"**{literal(money(valuation.total, currency))}**{literal(beside)}")
+    st.markdown(f"**{literal(money(printed_total(portfolio, valuation), currency))}**")
+    if beside := beside_total(portfolio, valuation):
+        st.caption(literal(beside))
     st.caption(literal(prices_line(quotes.values(), valuation.unpriced, datetime.now(UTC))))
 
 
@@ -161,11 +161,13 @@ def show_preview(session: Session, file: ImportedFile, saved: tuple[Account, ...
     choices = {}
     for portfolio, reconciliation in zip(file.portfolios, file.reconciliations, strict=True):
         with st.container(border=True, key=f"accounts-preview-{portfolio.account.id}"):
+            if len(file.portfolios) > 1 and not ask_whether(portfolio):
+                continue
             choices[portfolio.account.id] = ask_choice(portfolio, propose(portfolio, saved))
             show_what_changes(session, portfolio, saved)
             show_sums(portfolio, reconciliation)
             show_holdings(portfolio, reconciliation)
-    show_decision(session, file, choices)
+    show_decision(session, file.only(choices), choices)
 
 
 def show_problems(file: ImportedFile) -> None:
@@ -177,6 +179,14 @@ def show_problems(file: ImportedFile) -> None:
             icon=":material/warning:",
         )
         problems_table(file.problems)
+
+
+def ask_whether(portfolio: Portfolio) -> bool:
+    """Whether to import this account of several; one that holds nothing is not, unless the user wants it."""
+    account = portfolio.account
+    label = literal(" ".join(filter(None, ("Import", account.name, account.masked_number))))
+    holds = bool(portfolio.positions or portfolio.cash or portfolio.set_aside)
+    return st.checkbox(label, holds, key=f"accounts.chosen.{account.id}")
 
 
 def ask_choice(portfolio: Portfolio, proposed: Choice) -> Choice:
@@ -234,7 +244,7 @@ def show_holdings(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
         positions_table(portfolio)
     if portfolio.set_aside:
         st.markdown("**Not traded**")
-        aside_table(portfolio)
+        set_aside_table(portfolio)
     for note in reconciliation.notes:
         st.caption(literal(note))
 
@@ -246,7 +256,8 @@ def show_decision(session: Session, file: ImportedFile, choices: dict[str, Choic
     )
     with st.container(horizontal=True):
         label = "Save account" if len(choices) == 1 else f"Save {len(choices)} accounts"
-        if st.button(label, key="accounts.save", type="primary", icon=":material/save:", disabled=not agreed):
+        ready = agreed and bool(choices)
+        if st.button(label, key="accounts.save", type="primary", icon=":material/save:", disabled=not ready):
             save(session, file, choices)
         if st.button("Cancel", key="accounts.cancel"):
             begin_again(())

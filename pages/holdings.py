@@ -8,8 +8,8 @@ import streamlit as st
 
 from allocation.errors import MissingPriceError
 from allocation.model import Portfolio, Quote
-from allocation.valuation import Valuation, cost_of, value_portfolio
-from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
+from allocation.valuation import Valuation, cost_of, printed_total, value_portfolio
+from pages.shared.look import NOT_KNOWN, account_header, beside_total, count, literal, money, no_account, percent
 from pages.shared.prices import price_panel
 from pages.shared.state import require_session
 from pages.shared.tables import (
@@ -57,7 +57,9 @@ def show_headline(portfolio: Portfolio, valuation: Valuation) -> None:
     """The sums; a line without a price is named and not counted."""
     currency = portfolio.account.currency
     figures = {
-        "Total" if not valuation.unpriced else "Total of what has a price": money(valuation.total, currency),
+        "Total" if not valuation.unpriced else "Total of what has a price": money(
+            printed_total(portfolio, valuation), currency
+        ),
         "Cash": money(valuation.cash, currency),
         "Positions": str(len(portfolio.positions)),
         "Unrealised gain": gain_text(portfolio, valuation),
@@ -65,6 +67,8 @@ def show_headline(portfolio: Portfolio, valuation: Valuation) -> None:
     with st.container(horizontal=True, key="holdings-headline"):
         for label, figure in figures.items():
             st.metric(label, literal(figure), border=True)
+    if beside := beside_total(portfolio, valuation):
+        st.caption(literal(beside))
     if valuation.unpriced:
         st.warning(literal(str(MissingPriceError(valuation.unpriced))), icon=":material/price_change:")
 
@@ -115,7 +119,7 @@ def show_set_aside(portfolio: Portfolio) -> None:
     """Lines of the account that are shown and never traded."""
     if portfolio.set_aside:
         st.subheader("Not traded", anchor=False)
-        set_aside_table(portfolio.set_aside, portfolio.account.currency)
+        set_aside_table(portfolio)
 
 
 show_page()

@@ -16,7 +16,8 @@ from allocation.model import Portfolio
 from allocation.report import trades_csv
 from allocation.rules import OutsideTarget, Rules
 from allocation.trade_plan import Status, TradePlan
-from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
+from allocation.valuation import printed_total
+from pages.shared.look import NOT_KNOWN, account_header, beside_total, count, literal, money, no_account, percent
 from pages.shared.prices import fetch_once, price_panel
 from pages.shared.rules_form import rules_form
 from pages.shared.state import require_session
@@ -96,7 +97,7 @@ def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
         return
     currency = view.account.currency
     figures = {
-        "Total": money(plan.before.total, currency),
+        "Total": money(total_in_cents(view, plan), currency),
         "Drift": f"{percent(plan.before.drift)} → {percent(plan.after.drift)}",
         "Turnover": percent(plan.totals.turnover),
         "Cash left": money(plan.after.cash, currency),
@@ -106,6 +107,13 @@ def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
         for label, figure in figures.items():
             st.metric(label, literal(figure), border=True, help=_HEADLINE_HELP.get(label))
     st.caption(f"{proof_text(plan, currency)} Calculated from your targets and rules at the prices shown.")
+    if beside := beside_total(view.portfolio, view.valuation):
+        st.caption(literal(beside))
+
+
+def total_in_cents(view: View, plan: TradePlan) -> Decimal:
+    """The plan's total before its trades, each line in cents as the account's broker prints it."""
+    return plan.before.total - view.valuation.total + printed_total(view.portfolio, view.valuation)
 
 
 _HEADLINE_HELP = {
@@ -301,7 +309,7 @@ def show_set_aside(portfolio: Portfolio) -> None:
     """Lines of the account that no plan touches."""
     if portfolio.set_aside:
         with st.expander(f"Not traded: {count(len(portfolio.set_aside), 'line')}", icon=":material/inventory_2:"):
-            set_aside_table(portfolio.set_aside, portfolio.account.currency)
+            set_aside_table(portfolio)
 
 
 show_page()

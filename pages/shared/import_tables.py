@@ -46,27 +46,6 @@ def positions_table(portfolio: Portfolio) -> None:
     )
 
 
-def aside_table(portfolio: Portfolio) -> None:
-    """What the account holds and no plan touches, with the reason."""
-    currency = portfolio.account.currency
-    rows = [
-        {"line": item.description, "value": money(item.value, currency), "reason": item.reason}
-        for item in portfolio.set_aside
-    ]
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        row_height=ROW_HEIGHT,
-        height=grid_height(len(rows), MOST_ROWS),
-        alt=f"Lines of the account {portfolio.account.name} {portfolio.account.masked_number} that are not traded",
-        column_config={
-            "line": TextColumn("Line", width=300),
-            "value": TextColumn("Value", width=120, alignment="right"),
-            "reason": TextColumn("Why it is not traded", width=480),
-        },
-    )
-
-
 def problems_table(problems: Iterable[LineProblem]) -> None:
     """Each line with its number in the file, why it was not read, and its text."""
     rows = [{"line": p.line_number, "reason": p.reason, "text": p.text} for p in problems]

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import streamlit as st
 
+from allocation.imported import value_set_aside
 from allocation.model import Portfolio
 from allocation.money import decimals, plain
+from allocation.valuation import Valuation, printed_total
 
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^])")
@@ -30,6 +32,18 @@ def percent(weight: Decimal | None) -> str:
 def units(quantity: Decimal) -> str:
     """A quantity with the decimals it has: '1,204', '12.5'."""
     return f"{quantity:,.{min(decimals(Decimal(plain(quantity))), 6)}f}"
+
+
+def beside_total(portfolio: Portfolio, valuation: Valuation) -> str:
+    """What is set aside and so not in the total, and what it comes to with it; empty when nothing is."""
+    if not portfolio.set_aside:
+        return ""
+    currency, aside = portfolio.account.currency, value_set_aside(portfolio)
+    if not aside:
+        return f"{count(len(portfolio.set_aside), 'line')} set aside without a value, not in the total."
+    said = f"{money(aside, currency)} set aside, not in the total"
+    whole = printed_total(portfolio, valuation) + aside
+    return f"{said}." if valuation.unpriced else f"{said}; with it the account comes to {money(whole, currency)}."
 
 
 def count(number: int, noun: str) -> str:

@@ -10,12 +10,12 @@ import streamlit as st
 from streamlit.column_config import CheckboxColumn, NumberColumn, ProgressColumn, TextColumn
 
 from allocation.desk import DeskLine
-from allocation.model import Portfolio, Quote, SetAside
+from allocation.model import Portfolio, Quote
 from allocation.money import decimals, plain
 from allocation.price_text import price_age_text
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, cost_of
-from pages.shared.look import CURRENCY_SIGNS, NOT_KNOWN
+from pages.shared.look import CURRENCY_SIGNS, money
 
 EDITABLE = ("target", "locked")
 ROW_HEIGHT = 34
@@ -212,19 +212,23 @@ def lots_columns(portfolio: Portfolio, currency: str) -> dict[str, Any]:
     }
 
 
-def set_aside_table(lines: Iterable[SetAside], currency: str) -> None:
-    """The lines of an account that are shown and never traded, each with its reason."""
-    rows = [{"what": li.description, "why": li.reason, "value": _number(li.value)} for li in lines]
+def set_aside_table(portfolio: Portfolio) -> None:
+    """The lines of an account that are shown and never traded, each with its value and the reason."""
+    account = portfolio.account
+    rows = [
+        {"line": item.description, "value": money(item.value, account.currency), "reason": item.reason}
+        for item in portfolio.set_aside
+    ]
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         row_height=ROW_HEIGHT,
-        placeholder=NOT_KNOWN,
-        alt="Lines of the account that are not traded, with the reason",
+        height=grid_height(len(rows)),
+        alt=f"Lines of {account.name} {account.masked_number} that are not traded, with the reason",
         column_config={
-            "what": TextColumn("Line", width=260),
-            "why": TextColumn("Why it is not traded", width=380),
-            "value": NumberColumn(_titled("Value", currency), width=118, format=_money_format(currency)),
+            "line": TextColumn("Line", width=300),
+            "value": TextColumn("Value", width=120, alignment="right"),
+            "reason": TextColumn("Why it is not traded", width=480),
         },
     )
 

@@ -206,3 +206,96 @@ def test_one_users_accounts_are_not_anothers(new_user: AppTest, open_app: OpenAp
     visitor = button(open_app(), "Explore the demo").click().run().switch_page("pages/accounts.py").run()
 
     assert "Individual" not in names(visitor)
+
+
+def test_an_account_of_several_can_be_left_out(new_user: AppTest) -> None:
+    app = upload(new_user, golden("schwab_all_accounts.csv"))
+
+    app.checkbox(key="accounts.chosen." + account_id(app)).uncheck().run()
+    button(app, "Save account").click().run()
+
+    assert not app.exception
+    assert names(app) == ["Individual"]
+
+
+def test_what_cannot_be_read_of_an_account_left_out_keeps_nobody_from_saving(new_user: AppTest) -> None:
+    damaged = golden("schwab_all_accounts.csv").replace(b'"1,200.5"', b'"1,2OO.5"')
+    app = upload(new_user, damaged)
+    assert button(app, "Save 2 accounts").disabled
+
+    app.checkbox(key="accounts.chosen." + account_id(app)).uncheck().run()
+
+    assert not button(app, "Save account").disabled
+
+
+def test_with_every_account_left_out_there_is_nothing_to_save(new_user: AppTest) -> None:
+    app = upload(new_user, golden("schwab_all_accounts.csv"))
+
+    for box in [box for box in app.checkbox if str(box.key).startswith("accounts.chosen.")]:
+        box.uncheck()
+    app.run()
+
+    assert not app.exception
+    assert app.button(key="accounts.save").disabled
+
+
+EMPTY_BLOCK = (
+    b'\n"Closed_Account ...789"\n"Symbol","Description","Quantity","Price","Market Value"\n'
+    b'"Cash & Cash Investments","--","--","--","$0.00"\n"Account Total","--","--","--","$0.00"\n'
+)
+
+
+def test_an_account_that_holds_nothing_is_left_out_unless_wanted(new_user: AppTest) -> None:
+    app = upload(new_user, golden("schwab_all_accounts.csv") + EMPTY_BLOCK)
+
+    button(app, "Save 2 accounts").click().run()
+
+    assert not app.exception
+    assert set(names(app)) == {"Roth Contributory IRA", "Individual"}
+
+
+@pytest.mark.parametrize("name", ["vanguard_529.csv", "fidelity_2024.csv", "schwab_individual.csv", "generic_lots.csv"])
+@pytest.mark.parametrize("page", ["pages/rebalance.py", "pages/holdings.py"])
+def test_every_kind_of_account_opens_on_every_page(new_user: AppTest, name: str, page: str) -> None:
+    app = upload(new_user, golden(name))
+    app.button(key="accounts.save").click().run()
+
+    for picked in list(app.selectbox(key="shell.account").options):
+        app.selectbox(key="shell.account").select(picked).run()
+        app.switch_page(page).run()
+
+        assert not app.exception
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "57821940,VANGUARD FEDERAL MONEY MARKET INVESTOR CL,VMFXX,515000,1,515000,\n",  # only cash
+        "57821940,VANGUARD FEDERAL MONEY MARKET INVESTOR CL,VMFXX,0,1,0,\n57821940,U S TREASURY,null,5000,100.00,5000.00,\n",
+        "57821940,VANGUARD TOTAL STOCK MARKET ETF,VTI,10,100.00,1500.00,\n",  # a price its value contradicts
+    ],
+)
+@pytest.mark.parametrize("page", ["pages/rebalance.py", "pages/holdings.py"])
+def test_accounts_with_only_cash_nothing_to_trade_or_no_price_open(new_user: AppTest, rows: str, page: str) -> None:
+    app = upload(new_user, f"Account Number,Investment Name,Symbol,Shares,Share Price,Total Value,\n{rows}".encode())
+    if app.checkbox:
+        app.checkbox(key="accounts.agreed").check().run()
+    button(app, "Save account").click().run()
+
+    app.switch_page(page).run()
+
+    assert not app.exception
+    assert app.title
+
+
+def test_what_is_set_aside_stands_beside_the_total_with_the_brokers_sum(new_user: AppTest) -> None:
+    app = upload(new_user, golden("schwab_individual.csv"))
+    button(app, "Save account").click().run()
+
+    # −800 short, 830 option, 4,980 bill: 16,290.45 + 5,010.00 = 21,300.45, which is the file's total
+    beside = "$5,010.00 set aside, not in the total; with it the account comes to $21,300.45."
+    assert beside in written(app)
+    for page in ("pages/rebalance.py", "pages/holdings.py"):
+        app.switch_page(page).run()
+        assert metrics(app)["Total"] == "$16,290.45"
+        assert beside in written(app)
