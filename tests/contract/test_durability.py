@@ -107,6 +107,7 @@ def test_two_who_save_the_same_accounts_at_once_both_succeed_and_nothing_is_mixe
 
     assert [e for e in raised if not isinstance(e, AccountNotFoundError)] == []
     assert store.portfolio(ann, "main") in (OLD, NEW)
+    assert seen
     assert all(portfolio in (OLD, NEW) for portfolio in seen)
 
 

@@ -151,11 +151,11 @@ def noise() -> dict[str, bytes]:
 def test_five_megabytes_of_noise_are_refused_within_two_seconds(kind: str):
     content = noise()[kind]
 
-    begun = time.perf_counter()
+    begun = time.process_time()  # ours alone, however busy the machine
     with pytest.raises(AllocationError):
         read_accounts(content, "noise.csv", NOW)
 
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 SAMPLES = [path.read_bytes() for path in sorted(GOLDEN.glob("*.csv"))]

@@ -206,7 +206,7 @@ def test_a_slow_symbol_costs_the_deadline_and_no_more(yahoo: YahooStub, tmp_path
     assert set(answer.quotes) == {"FAST"}
     assert answer.failures["SLOW"].fault == QuoteFault.TIMEOUT
     assert "1.5 seconds" in answer.failures["SLOW"].message
-    assert 1.4 < seconds < 2.2
+    assert 1.4 < seconds < 3  # on a busy machine; the stub would take 4
 
 
 def test_a_silent_yahoo_costs_the_deadline_and_no_more(yahoo: YahooStub, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_silent_yahoo_costs_the_deadline_and_no_more(yahoo: YahooStub, tmp_pat
 
     assert {failure.fault for failure in answer.failures.values()} == {QuoteFault.TIMEOUT}
     assert len(answer.failures) == 20
-    assert seconds < 1.7
+    assert seconds < 2.5  # on a busy machine; three rounds of 8 would take 3 even so
     for thread in (thread for thread in threading.enumerate() if thread.name == "yahoo"):
         thread.join(timeout=1)
         assert not thread.is_alive()
