@@ -35,6 +35,7 @@ class OpenIdProvider(ThreadingHTTPServer):
         self.key = _SIGNING_KEY
         self.codes: dict[str, dict[str, str]] = {}
         self.token_requests = 0
+        self.auth_method = "client_secret_basic"
         self.page_headers: dict[str, str] = {}
         self.change_claims: Callable[[dict[str, Any]], Any] = lambda claims: None
         self.change_discovery: Callable[[dict[str, Any]], Any] = lambda document: None
@@ -103,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "authorization_endpoint": f"{self.server.issuer}/authorize",
                 "token_endpoint": f"{self.server.issuer}/token",
                 "jwks_uri": f"{self.server.issuer}/keys",
+                "token_endpoint_auth_methods_supported": [self.server.auth_method],
             }
             self.server.change_discovery(document)
             self._json(200, document)
@@ -127,7 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refusal(self, form: dict[str, str]) -> str:
         pair = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
-        if [unquote(part) for part in pair.split(":")] != [CLIENT_ID, CLIENT_SECRET]:
+        ways = {
+            "client_secret_basic": [unquote(part) for part in pair.split(":")] == [CLIENT_ID, CLIENT_SECRET],
+            "client_secret_post": not pair
+            and (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET),
+            "none": not pair and form.get("client_id") == CLIENT_ID and "client_secret" not in form,
+        }
+        if not ways[self.server.auth_method]:
             return "invalid_client"
         asked = self.server.codes.get(form.get("code", ""))
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())

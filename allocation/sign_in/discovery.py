@@ -89,14 +89,18 @@ class ProviderServer:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        headers = {}
-        secret = self.provider.client_secret.get_secret_value()
+        headers, fields = self._who_we_are()
+        return self._ask("POST", self.metadata().token_endpoint, data={**form, **fields}, headers=headers)
+
+    def _who_we_are(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Headers and form fields that name the client and prove it (RFC 6749, section 2.3.1), if it has a secret."""
+        client_id, secret = self.provider.client_id, self.provider.client_secret
+        if secret is None:
+            return {}, {"client_id": client_id}
         if self.metadata().secret_in_body:
-            form |= {"client_id": self.provider.client_id, "client_secret": secret}
-        else:
-            pair = f"{quote(self.provider.client_id, safe='')}:{quote(secret, safe='')}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return self._ask("POST", self.metadata().token_endpoint, data=form, headers=headers)
+            return {}, {"client_id": client_id, "client_secret": secret.get_secret_value()}
+        pair = f"{quote(client_id, safe='')}:{quote(secret.get_secret_value(), safe='')}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}, {}
 
     def _client(self) -> httpx.Client:
         on_this_machine = is_loopback(urlsplit(self.provider.issuer).hostname or "")  # a proxy could not reach it

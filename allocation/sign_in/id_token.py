@@ -12,7 +12,8 @@ from joserfc.jwk import KeySet
 
 from allocation.errors import SignInRefusedError
 
-ALGORITHMS = ("RS256", "PS256", "ES256")  # ours to choose, never the token's: no "none", no shared secrets
+# Ours to choose, never the token's: no "none", no shared secrets.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 LEEWAY_SECONDS = 60
 OLDEST_SECONDS = 600
 LONGEST_TOKEN = 16_384

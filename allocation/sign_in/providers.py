@@ -18,7 +18,7 @@ class Provider(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
     issuer: str
     client_id: str = Field(min_length=1, max_length=500)
-    client_secret: SecretStr = Field(min_length=1)
+    client_secret: SecretStr | None = Field(default=None, min_length=1)
     label: str = Field(default="", max_length=40)
     scopes: str = DEFAULT_SCOPES
 

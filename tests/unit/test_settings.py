@@ -91,7 +91,7 @@ def test_every_fault_of_a_provider_is_named() -> None:
     with pytest.raises(SettingsError) as refusal:
         load_settings({"oidc": {"acme": {}}})
 
-    assert refusal.value.culprits == ("[oidc.acme] issuer", "[oidc.acme] client_id", "[oidc.acme] client_secret")
+    assert refusal.value.culprits == ("[oidc.acme] issuer", "[oidc.acme] client_id")
 
 
 @pytest.mark.parametrize("tables", ["text", {"issuer": "https://id.example.com"}, [ACME]], ids=str)

@@ -10,8 +10,9 @@ from joserfc.jwk import RSAKey
 from allocation.errors import ProviderUnreachableError, SignInRefusedError
 from allocation.sign_in.discovery import ProviderServer, read_keys, read_metadata
 from allocation.sign_in.handshake import Handshake
+from allocation.sign_in.providers import Provider
 from allocation.utils import oauth
-from tests.openid_provider import CLIENT_SECRET, SUBJECT, OpenIdProvider, running_provider
+from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, SUBJECT, OpenIdProvider, running_provider
 
 REDIRECT = "http://localhost:8501/oauth/callback"
 
@@ -35,6 +36,27 @@ def test_a_user_who_consents_is_known_by_issuer_and_subject(provider: OpenIdProv
 
     assert (identity.issuer, identity.subject) == (provider.issuer, SUBJECT)
     assert (identity.name, identity.email) == ("Jane Analyst", "jane@example.com")
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_the_secret_is_shown_the_way_the_provider_wants_it(provider: OpenIdProvider, method: str) -> None:
+    provider.auth_method = method
+    handshake, answer = begun(provider)
+
+    identity = handshake.exchange(answer["code"], answer["state"])
+
+    assert identity.subject == SUBJECT
+
+
+def test_a_client_without_a_secret_only_says_its_name(provider: OpenIdProvider) -> None:
+    provider.auth_method = "none"
+    public = Provider.model_validate({"name": "acme", "issuer": provider.issuer, "client_id": CLIENT_ID})
+    handshake = oauth(public)
+    answer = provider.approve(handshake.authorize_url(REDIRECT))
+
+    identity = handshake.exchange(answer["code"], answer["state"])
+
+    assert identity.subject == SUBJECT
 
 
 def test_the_address_to_open_asks_for_a_code_with_proof_and_holds_no_secret(provider: OpenIdProvider) -> None:

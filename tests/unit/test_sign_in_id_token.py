@@ -89,12 +89,18 @@ def test_unusual_but_right_tokens_are_accepted(changes: dict[str, Any]) -> None:
     assert verify(signed(**changes)).subject == "248289761001"
 
 
-def test_a_key_of_another_kind_is_accepted_when_the_issuer_publishes_it() -> None:
-    key = ECKey.generate_key("P-256", {"kid": "ec"})
+@pytest.mark.parametrize(("algorithm", "curve"), [("ES256", "P-256"), ("ES384", "P-384"), ("ES512", "P-521")])
+def test_a_key_of_another_kind_is_accepted_when_the_issuer_publishes_it(algorithm: str, curve: str) -> None:
+    key = ECKey.generate_key(curve, {"kid": "ec"})
 
-    token = signed(key, {"alg": "ES256", "kid": "ec"})
+    token = signed(key, {"alg": algorithm, "kid": "ec"})
 
     assert verify(token, Keys(key)).subject == "248289761001"
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "RS384", "RS512", "PS384", "PS512"])
+def test_an_issuer_may_sign_with_rsa_in_every_sound_way(algorithm: str) -> None:
+    assert verify(signed(header={"alg": algorithm})).subject == "248289761001"
 
 
 WRONG_CLAIMS: dict[str, dict[str, Any]] = {
