@@ -1,6 +1,9 @@
 """Who am I? The demo, the providers of this installation, and the local account."""
 
 import logging
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -11,9 +14,9 @@ from allocation.sign_in.local import SHORTEST_PASSWORD
 from allocation.sign_in.providers import Provider
 from allocation.utils import oauth
 from pages.shared import brand, shell, state
-from pages.shared.browser import callback_address
-from pages.shared.cache import local_accounts, workbench
-from pages.shared.popup import SignInCancelledError, provider_answer
+from pages.shared.browser import START_PATH, browser_key, callback_address
+from pages.shared.cache import departures, local_accounts, workbench
+from pages.shared.popup import SignInCancelledError, provider_answer, waiting_answer
 
 _log = logging.getLogger("evenkeel.sign_in")
 NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
@@ -24,6 +27,7 @@ _CARD = """<style>
   box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 8px 24px rgb(0 0 0 / .06);}
 .st-key-sign-in-card h1 {padding: 0;}
 .st-key-sign-in-card hr {margin: .25rem 0;}
+.sign-in-aside {margin: 0; font-size: .875rem; opacity: .75;}
 @media (max-width: 480px) {.st-key-sign-in-card {padding: 1.25rem;}}
 </style>"""
 
@@ -33,6 +37,7 @@ def show_page() -> None:
     session = state.current_session()
     if session is not None:
         st.switch_page(shell.first_page(session))
+    finish_in_this_tab()
     st.html(_CARD)
     with st.container(key="sign-in-card"):
         show_product()
@@ -77,17 +82,17 @@ def show_providers() -> None:
         else:
             _log.warning("%s: not offered: %s", provider.name, getattr(fault, "reason", fault))
             st.warning(NOT_USABLE.format(provider.title) if isinstance(fault, SignInRefusedError) else str(fault))
+    show_way_without_window([provider for provider in providers if provider.name not in faults])
 
 
 def show_provider(provider: Provider) -> None:
     """The button, and what became of its pop-up."""
     try:
         identity = identity_from(provider)
-    except SignInCancelledError:
-        start_again(provider, "Sign-in was cancelled. You can try again.")
     except (SignInRefusedError, ProviderUnreachableError) as error:
-        _log.warning("%s: refused: %s", provider.name, error.reason)
-        start_again(provider, str(error))
+        state.drop_attempt(provider.name)  # it can never succeed; the next run begins a new one
+        state.say(sentence_on(error, provider.name))
+        st.rerun()
     except SettingsError as error:
         st.warning(str(error))
     else:
@@ -95,10 +100,43 @@ def show_provider(provider: Provider) -> None:
             welcome(identity)
 
 
+def show_way_without_window(providers: Sequence[Provider]) -> None:
+    """Links for a browser that opens no pop-up."""
+    base = urlsplit(workbench().settings.base_url or "").path
+    links = [f'<a href="{base}{START_PATH}/{provider.name}">{escape(provider.title)}</a>' for provider in providers]
+    if links:
+        st.html(f'<p class="sign-in-aside">No window opens? Continue in this tab with {" or ".join(links)}.</p>')
+
+
+def finish_in_this_tab() -> None:
+    """Let in whoever comes back from a provider without a pop-up."""
+    departure = departures().of_browser(browser_key())
+    if departure is None:
+        return
+    try:
+        answer = waiting_answer(departure.handshake)
+        identity = answer and departure.handshake.exchange(answer.get("code"), answer.get("state"), answer.get("iss"))
+    except (SignInRefusedError, ProviderUnreachableError) as error:
+        departures().forget(browser_key())
+        state.say(sentence_on(error, departure.provider))
+        return
+    if identity:
+        departures().forget(browser_key())
+        welcome(identity)
+
+
+def sentence_on(error: SignInRefusedError | ProviderUnreachableError, provider: str) -> str:
+    """What to tell a visitor who was not let in; the reason is for the log."""
+    if isinstance(error, SignInCancelledError):
+        return "Sign-in was cancelled. You can try again."
+    _log.warning("%s: refused: %s", provider, error.reason)
+    return str(error)
+
+
 def identity_from(provider: Provider) -> Identity | None:
     """The proved identity of the visitor, once the pop-up has come back."""
     key, handshake = state.attempt(provider.name, lambda: oauth(provider))
-    redirect_uri = callback_address(workbench().settings.base_url)
+    redirect_uri = callback_address(workbench().settings.base_url, st.context.url or "")
     answer = provider_answer(f"Continue with {provider.title}", handshake, redirect_uri, key)
     if answer is None:
         return None
@@ -110,13 +148,6 @@ def welcome(identity: Identity) -> None:
     user = workbench().directory.user_for_identity(identity.issuer, identity.subject, identity.name, identity.email)
     _log.info("signed in user %s of %s", user.id, identity.issuer)
     state.begin(user)
-    st.rerun()
-
-
-def start_again(provider: Provider, notice: str) -> None:
-    """A button with a new attempt behind it: the old one can never succeed."""
-    state.drop_attempt(provider.name)
-    state.say(notice)
     st.rerun()
 
 

@@ -11,12 +11,14 @@ from allocation.sign_in.providers import is_loopback
 
 COOKIE = "evenkeel_browser"
 SECURE_COOKIE = f"__Host-{COOKIE}"
+BROWSER_HEADER = "X-Evenkeel-Browser"  # written by our server only; server.trustedUserHeaders in config.toml names it
 CALLBACK_PATH = "/oauth/callback"
+START_PATH = "/oauth/start"
 
 
-def cookie_value(cookies: Mapping[str, str]) -> str:
-    """The browser's own random value; the one that came over https counts before any other."""
-    return cookies.get(SECURE_COOKIE) or cookies.get(COOKIE) or ""
+def cookie_value(cookies: Mapping[str, str], *, secure: bool) -> str:
+    """The browser's own random value. Over https only the cookie counts that no other site can have put there."""
+    return cookies.get(SECURE_COOKIE if secure else COOKIE) or ""
 
 
 def key_of(cookie: str) -> str:
@@ -25,20 +27,20 @@ def key_of(cookie: str) -> str:
 
 
 def browser_key() -> str:
-    """The key of the visitor's browser; empty when it keeps no cookies."""
-    cookie = cookie_value(st.context.cookies)
-    return key_of(cookie) if isinstance(cookie, str) else ""  # Streamlit's test harness has no cookies, but a stand-in
+    """The key of the visitor's browser, as our own server noted it; empty when it keeps no cookies."""
+    key = st.context.headers.get(BROWSER_HEADER)
+    return key if isinstance(key, str) else ""  # Streamlit's test harness has no headers, but a stand-in
 
 
-def callback_address(base_url: str | None) -> str:
-    """Where a provider sends the browser back to: under `base_url`, or under the address the browser used.
+def callback_address(base_url: str | None, opened: str) -> str:
+    """Where a provider sends the browser back to: under `base_url`, or under the address the browser opened.
 
     Raises:
         SettingsError: the app is used over a network and nobody said under which address.
     """
     if base_url:
         return base_url + CALLBACK_PATH
-    address = urlsplit(st.context.url or "")
+    address = urlsplit(opened)
     # What the browser calls us is the browser's word; only this machine's own names are taken from it.
     if address.scheme not in {"http", "https"} or not is_loopback(address.hostname or ""):
         message = (

@@ -1,8 +1,8 @@
 """The dress of streamlit-oauth's button: the frame it lives in comes grey, whatever the theme."""
 
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
+
+from pages.shared.headers import folder_of
 
 BUTTON_PATH = "/component/streamlit_oauth.authorize_button/index.html"
 # The frame does not know the theme; the theme follows the system, and so does this.
@@ -22,23 +22,15 @@ body > div > button:focus-visible {outline: 2px solid var(--accent); outline-off
 @lru_cache(maxsize=1)
 def button_document() -> str:
     """The document inside the button's frame, looking like the other buttons."""
-    comes = _folder_of("streamlit_oauth") / "frontend" / "dist" / "index.html"
+    comes = folder_of("streamlit_oauth") / "frontend" / "dist" / "index.html"
     style = f"<style>{_font_face()}{_BUTTON_STYLE}</style></head>"
     return comes.read_text(encoding="utf-8").replace("</head>", style)
 
 
 def _font_face() -> str:
     """The font of the pages, from where Streamlit serves it; its file name changes with every release."""
-    found = sorted((_folder_of("streamlit") / "static" / "static" / "media").glob("SourceSansVF-Upright*.woff2"))
+    found = sorted((folder_of("streamlit") / "static" / "static" / "media").glob("SourceSansVF-Upright*.woff2"))
     source = (
         f'font-family: "Source Sans"; font-weight: 200 900; src: url("/static/media/{found[0].name}")' if found else ""
     )
     return f"@font-face {{{source}}}"
-
-
-def _folder_of(package: str) -> Path:
-    # Found, not imported: Streamlit knows a component only when a page imports it.
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(package)
-    return Path(spec.origin).parent

@@ -6,6 +6,7 @@ from allocation import bootstrap
 from allocation.bootstrap import Workbench
 from allocation.settings import load_settings
 from allocation.sign_in.demos import Demos
+from allocation.sign_in.departures import Departures
 from allocation.sign_in.local import LocalAccounts
 from allocation.sign_in.mailbox import Mailbox
 
@@ -33,3 +34,9 @@ def demos() -> Demos:
 def mailbox() -> Mailbox:
     """What providers sent back to us."""
     return Mailbox()
+
+
+@st.cache_resource(show_spinner=False)
+def departures() -> Departures:
+    """Who went to a provider in the tab itself."""
+    return Departures()

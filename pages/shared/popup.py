@@ -40,7 +40,7 @@ def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: st
         SignInCancelledError: the user said no.
         SignInRefusedError: the answer is an error or no answer at all.
     """
-    waiting = _from_mailbox(handshake)
+    waiting = waiting_answer(handshake, for_seconds=POPUP_SECONDS)
     if waiting is not None:
         return waiting
     url = handshake.authorize_url(redirect_uri)
@@ -67,8 +67,14 @@ def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: st
     return answer
 
 
-def _from_mailbox(handshake: Handshake) -> Mapping[str, Any] | None:
-    if not mailbox().holds(handshake.state, browser_key(), for_seconds=POPUP_SECONDS):
+def waiting_answer(handshake: Handshake, *, for_seconds: float = 0) -> Mapping[str, Any] | None:
+    """What the provider answered to our callback address, unchecked, once it has waited there for so long.
+
+    Raises:
+        SignInCancelledError: the user said no.
+        SignInRefusedError: the answer is an error.
+    """
+    if not mailbox().holds(handshake.state, browser_key(), for_seconds=for_seconds):
         return None
     answer = mailbox().collect(handshake.state, browser_key())
     if answer and "error" in answer:

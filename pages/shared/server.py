@@ -10,27 +10,34 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allocation.errors import AllocationError
+from allocation.sign_in.departures import Departure
+from allocation.sign_in.id_token import same_text
+from allocation.utils import oauth
 from pages.shared import state
-from pages.shared.browser import CALLBACK_PATH, COOKIE, SECURE_COOKIE, cookie_value, key_of
+from pages.shared.browser import (
+    BROWSER_HEADER,
+    CALLBACK_PATH,
+    COOKIE,
+    SECURE_COOKIE,
+    START_PATH,
+    callback_address,
+    cookie_value,
+    key_of,
+)
 from pages.shared.button import BUTTON_PATH, button_document
-from pages.shared.cache import mailbox
+from pages.shared.cache import departures, mailbox, workbench
+from pages.shared.headers import protection
 
 _log = logging.getLogger("evenkeel.server")
 
-BROWSER_HEADER = b"x-evenkeel-browser"  # the name that server.trustedUserHeaders in config.toml trusts
+_BROWSER_HEADER = BROWSER_HEADER.lower().encode()
 _COMPONENT_PATH = "/component/"
 _FILES_OF_USERS = ("/media/", "/_stcore/upload_file/")
-_PAGE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 _CALLBACK_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -39,13 +46,33 @@ _CALLBACK_HEADERS = {
 }
 _CALLBACK_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signing you in…</title>
 <meta name="color-scheme" content="light dark"><style>body{font:16px system-ui;display:grid;place-items:center;
-min-height:90vh;margin:0}</style><p>Signing you in… This window closes by itself.</p></html>"""
+min-height:90vh;margin:0}</style><p>Signing you in… This window closes by itself. If it stays open, <a href="../">go on here</a>.</p></html>"""
 
 
 async def callback(request: Request) -> Response:
-    """Where a provider sends its answer: kept, and left in the address for the page that opened the pop-up to read."""
-    mailbox().post(key_of(cookie_value(request.cookies)), request.query_params)
+    """Where a provider sends its answer. It is kept; a pop-up also leaves it in its address for the page to read."""
+    browser = _browser_of(request.scope)
+    mailbox().post(browser, request.query_params)
+    departure = departures().of_browser(browser)
+    if departure is not None and same_text(request.query_params.get("state"), departure.handshake.state):
+        return RedirectResponse(departure.left_from, 303, headers=_CALLBACK_HEADERS)
     return HTMLResponse(_CALLBACK_PAGE, headers=_CALLBACK_HEADERS)
+
+
+def start(request: Request) -> Response:
+    """Go to a provider in the tab itself, for a browser that opens no pop-up; only at a click on our own page."""
+    settings, browser, left_from = workbench().settings, _browser_of(request.scope), _path_it_came_from(request)
+    provider = next((p for p in settings.providers if p.name == request.path_params["provider"]), None)
+    if provider is None or not browser or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return RedirectResponse(left_from, 303)
+    try:
+        handshake = oauth(provider)
+        url = handshake.authorize_url(callback_address(settings.base_url, str(request.url)))
+    except AllocationError as error:  # the page it came from says so, with what to do
+        _log.warning("%s: not opened: %s", provider.name, getattr(error, "reason", error.code))
+        return RedirectResponse(left_from, 303)
+    departures().leave(browser, Departure(provider.name, handshake, left_from))
+    return RedirectResponse(url, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
 async def health(_: Request) -> Response:
@@ -86,7 +113,7 @@ def start_log() -> None:
         log.propagate = False
 
 
-ROUTES = [Route(CALLBACK_PATH, callback), Route("/healthz", health)]
+ROUTES = [Route(CALLBACK_PATH, callback), Route(f"{START_PATH}/{{provider}}", start), Route("/healthz", health)]
 MIDDLEWARE = [Middleware(Edge)]
 
 
@@ -105,6 +132,13 @@ def show_fault(fault: Exception) -> bool:
     return True
 
 
+def _path_it_came_from(request: Request) -> str:
+    """Path and query of the page with the link; never another site, whatever the header says."""
+    page = urlsplit(request.headers.get("referer", ""))
+    path = "/" + page.path.lstrip("/\\")
+    return f"{path}?{page.query}" if page.query else path
+
+
 def _from_our_own_page(scope: Scope) -> bool:
     """Whether the page that connects came from the address it connects to. Streamlit itself lets every port in."""
     headers = Headers(scope=scope)
@@ -116,7 +150,7 @@ async def _is_signed_in(scope: Scope) -> bool:
     """Streamlit serves downloads and takes uploads by address alone; here the browser must have a session."""
     if scope["method"] == "OPTIONS":
         return True
-    return await run_in_threadpool(state.has_session, key_of(cookie_value(_cookies(scope))))
+    return await run_in_threadpool(state.has_session, _browser_of(scope))
 
 
 def _bound_to_browser(scope: Scope) -> Scope:
@@ -124,16 +158,24 @@ def _bound_to_browser(scope: Scope) -> Scope:
 
     Streamlit resumes a session by its id alone unless identities differ; with this they do for another browser.
     """
-    kept = [(name, value) for name, value in scope["headers"] if name.lower() != BROWSER_HEADER]
-    key = key_of(cookie_value(_cookies(scope)))
-    return {**scope, "headers": [*kept, (BROWSER_HEADER, key.encode())]}
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() != _BROWSER_HEADER]
+    return {**scope, "headers": [*kept, (_BROWSER_HEADER, _browser_of(scope).encode())]}
+
+
+def _browser_of(scope: Scope) -> str:
+    return key_of(cookie_value(_cookies(scope), secure=_is_secure(scope)))
+
+
+def _is_secure(scope: Scope) -> bool:
+    """Whether the browser came over https, to us or to the proxy before us."""
+    return scope["scheme"] in {"https", "wss"} or Headers(scope=scope).get("x-forwarded-proto") in {"https", "wss"}
 
 
 def _dressed(scope: Scope, send: Send) -> Send:
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _PAGE_HEADERS.items():
+            for name, value in protection(secure=_is_secure(scope)).items():
                 headers.setdefault(name, value)
             if not scope["path"].startswith((_COMPONENT_PATH, CALLBACK_PATH)):
                 headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
@@ -144,12 +186,11 @@ def _dressed(scope: Scope, send: Send) -> Send:
 
 
 def _name_browser(scope: Scope, headers: MutableHeaders) -> None:
-    asked = Headers(scope=scope)
     # An answer of "not modified" has no type, but the browser that asks for a page says so.
-    page = "text/html" in (headers.get("content-type", "") + asked.get("accept", ""))
-    if not page or cookie_value(_cookies(scope)):
+    page = "text/html" in (headers.get("content-type", "") + Headers(scope=scope).get("accept", ""))
+    secure = _is_secure(scope)
+    if not page or cookie_value(_cookies(scope), secure=secure):
         return
-    secure = "https" in (scope["scheme"], asked.get("x-forwarded-proto", ""))
     answer = Response()
     answer.set_cookie(
         SECURE_COOKIE if secure else COOKIE,

@@ -44,11 +44,12 @@ PAGES = (
 
 def show() -> None:
     """Run the page at the visitor's address; a visitor who is not signed in gets sign-in at every address."""
+    # Before the table of pages: or else Streamlit fetches the page's icon from the internet to show it on the tab.
+    st.set_page_config(brand.NAME, brand.MARK, layout="wide")
     session = _session_or_fault()
     page = _page_at_address(signed_in=session is not None)
-    st.set_page_config(
-        f"{page.title} · {brand.NAME}" if page.title != brand.NAME else brand.NAME, brand.MARK, layout="wide"
-    )
+    if page.title != brand.NAME:
+        st.set_page_config(f"{page.title} · {brand.NAME}")
     if session is not None:
         state.selected_account(session)
         _sidebar(session)

@@ -10,7 +10,6 @@ from typing import ParamSpec, TypeVar
 import streamlit as st
 
 from allocation.allocation import Session, select_account, start_session
-from allocation.errors import AccountNotFoundError
 from allocation.ports import Directory, User
 from allocation.sign_in.demos import Demo
 from allocation.sign_in.handshake import Handshake
@@ -24,6 +23,7 @@ _SIGNED_IN = "state.signed_in"
 _STRANGER = "state.stranger"
 _ATTEMPTS = "state.attempts"
 _NOTICE = "state.notice"
+_ACCOUNT = "account"
 _ENDED = "Your session has ended. Sign in again to go on."
 
 
@@ -97,6 +97,7 @@ def sign_out() -> None:
         workbench().directory.end_session(kept.session_id, datetime.now(UTC))
     _end_what_this_browser_began()
     _forget_everything()
+    st.query_params.pop(_ACCOUNT, None)  # whoever comes next has no use for it
     say("You are signed out.")
 
 
@@ -147,16 +148,20 @@ def take_notice() -> str:
 
 
 def selected_account(session: Session) -> str | None:
-    """The selected account's id; the first one when none was chosen yet or the chosen one is gone."""
+    """The selected account's id; the first one when none was chosen yet or the chosen one is gone.
+
+    The address names it too, so that it survives a refresh and can be passed on; who may see it is another matter.
+    """
     known = [account.id for account in session.accounts.list()]
-    if session.accounts.selected_id in known:
-        return session.accounts.selected_id
-    for account_id in (st.query_params.get("account", ""), *known):
-        try:
-            return select_account(session, account_id).id
-        except AccountNotFoundError:
-            continue  # the address may name an account that is not the visitor's; it is as good as none
-    return None
+    if not known:
+        return None
+    selected, named = session.accounts.selected_id, st.query_params.get(_ACCOUNT)
+    if selected is None and named is not None and named not in known:
+        st.toast("The address names an account that is not among yours. This is another one.", icon=":material/info:")
+    chosen = next(account_id for account_id in (selected, named, known[0]) if account_id in known)
+    if named != chosen:
+        st.query_params[_ACCOUNT] = chosen
+    return select_account(session, chosen).id
 
 
 def _is_alive(kept: SignedIn) -> bool:

@@ -9,6 +9,8 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
+from pages.shared.browser import BROWSER_HEADER, cookie_value, key_of
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN_WITHIN_SECONDS = 30
 OpenApp = Callable[..., AppTest]
@@ -40,7 +42,11 @@ def app_py_before_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
 def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The cookies of the visitor's browser; put one in, and several tabs are of the same browser."""
     kept: dict[str, str] = {}
-    monkeypatch.setattr(type(st.context), "cookies", property(lambda _: kept))
+
+    def noted_by_our_server(_: object) -> dict[str, str]:
+        return {BROWSER_HEADER: key_of(cookie_value(kept, secure=False))}
+
+    monkeypatch.setattr(type(st.context), "headers", property(noted_by_our_server))
     return kept
 
 

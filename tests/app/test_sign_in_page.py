@@ -138,7 +138,7 @@ def test_settings_that_cannot_work_are_named_without_their_values(open_app: Open
     app = open_app(secrets={"oidc": {"acme": {"issuer": "http://id.example.com", "client_id": "x", "secret": "hush"}}})
 
     assert "[oidc.acme] issuer" in said(app)
-    assert "[oidc.acme] client_secret" in said(app)
+    assert "[oidc.acme] secret" in said(app)
     assert "hush" not in said(app)
 
 
@@ -227,3 +227,29 @@ def test_the_address_may_name_an_account_but_only_ones_own(open_app: OpenApp, de
 
     assert named.selectbox(key="shell.account").value == accounts[1].id
     assert foreign.selectbox(key="shell.account").value == accounts[0].id
+
+
+def test_the_address_of_the_page_names_the_selected_account(demo_app: AppTest) -> None:
+    accounts = demo_app.session_state["state.signed_in"].session.accounts.list()
+    assert demo_app.query_params["account"] == accounts[0].id
+
+    demo_app.selectbox(key="shell.account").select_index(1).run()
+
+    assert demo_app.query_params["account"] == accounts[1].id
+
+
+def test_an_account_of_somebody_else_is_answered_like_one_that_is_not_there(open_app: OpenApp) -> None:
+    app = open_app()
+    app.query_params["account"] = "' OR 1=1 --" + "x" * 100_000
+
+    button(app, "Explore the demo").click().run()
+
+    assert not app.exception
+    assert "not among yours" in app.toast[0].value
+    assert app.query_params["account"] == app.selectbox(key="shell.account").value
+
+
+def test_signing_out_takes_the_account_out_of_the_address(demo_app: AppTest) -> None:
+    button(demo_app, "Sign out").click().run()
+
+    assert "account" not in demo_app.query_params

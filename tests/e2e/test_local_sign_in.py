@@ -1,5 +1,6 @@
 """A local account, sessions and tabs, in a real browser."""
 
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -139,6 +140,45 @@ def test_a_download_is_for_the_browser_that_is_signed_in(page: Page, app: Runnin
     assert "Symbol" in download.value.path().read_text(encoding="utf-8-sig").replace("symbol", "Symbol")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(addresses[0])
+
+
+def test_the_selected_account_survives_a_refresh_and_the_way_to_another_page(page: Page, app: RunningApp) -> None:
+    page.goto(app.url)
+    page.get_by_role("button", name="Explore the demo").click()
+    signed_in(page)
+    page.get_by_role("combobox", name="Account").click()
+    name = page.get_by_role("option").nth(1).inner_text()
+    page.get_by_role("option").nth(1).click()
+    expect(page).to_have_url(re.compile(r"/rebalance\?account="))
+    chosen = page.locator("h1")
+    expect(chosen).to_contain_text(name.split(" · ")[0])
+
+    page.reload()
+    expect(chosen).to_contain_text(name.split(" · ")[0])
+    page.get_by_role("link", name="Holdings").click()
+
+    expect(page).to_have_url(re.compile(r"/holdings\?account="))
+    expect(chosen).to_contain_text(name.split(" · ")[0])
+
+
+def test_no_page_breaks_its_own_rules_or_asks_the_internet(page: Page, app: RunningApp) -> None:
+    broken: list[str] = []
+    page.on("console", lambda message: broken.append(message.text) if "Content Security" in message.text else None)
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith((app.url, "data:", "blob:")) else broken.append(request.url),
+    )
+    page.goto(app.url)
+    page.get_by_role("button", name="Explore the demo").click()
+    signed_in(page)
+
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    for name in ("Holdings", "Accounts", "Rebalance"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.locator("h1")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+
+    assert broken == []
 
 
 def test_a_page_of_another_site_cannot_connect(page: Page, app: RunningApp, browser: Browser) -> None:

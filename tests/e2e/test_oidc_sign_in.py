@@ -98,6 +98,32 @@ def test_a_pop_up_cut_off_from_its_page_signs_in_all_the_same(
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
+def test_a_browser_that_blocks_the_pop_up_signs_in_in_the_same_tab(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}/holdings?from=mail")
+
+    page.get_by_role("link", name="Acme").click()
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_text("cancelled")).to_be_visible()
+    page.get_by_role("link", name="Acme").click()
+    page.get_by_role("link", name="Approve").click()
+
+    expect(page.get_by_text("jane@example.com")).to_be_visible()
+    expect(page).to_have_url(f"{app.url}/holdings?from=mail")
+
+
+def test_a_provider_that_lies_signs_nobody_in_in_the_same_tab_either(
+    page: Page, app: RunningApp, provider: OpenIdProvider
+) -> None:
+    provider.change_claims = lambda claims: claims.update(nonce="n" * 43)
+    page.goto(app.url)
+
+    page.get_by_role("link", name="Acme").click()
+    page.get_by_role("link", name="Approve").click()
+
+    expect(page.get_by_text("Sign-in did not complete. Try again.")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
+
+
 def test_no_secret_reaches_the_log(page: Page, app: RunningApp) -> None:
     page.goto(app.url)
     answer(page, "Approve")

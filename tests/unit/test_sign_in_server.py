@@ -1,10 +1,15 @@
 """The edge of the server: the browser's cookie, the headers, and who may connect."""
 
 import hashlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import streamlit as st
+from httpx import Response as HTTPResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -12,8 +17,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from allocation.settings import Settings
+from pages.shared import server
 from pages.shared.browser import COOKIE, SECURE_COOKIE
 from pages.shared.server import MIDDLEWARE, ROUTES, show_fault
+from tests.openid_provider import OpenIdProvider, running_provider
 
 NAMED = {"cookie": f"{COOKIE}={'c' * 43}"}
 
@@ -72,6 +80,17 @@ def test_over_https_the_name_is_kept_from_plain_http_and_other_hosts(client: Tes
     assert "Domain" not in cookie
 
 
+def test_over_https_a_name_that_another_site_may_have_planted_does_not_count(client: TestClient) -> None:
+    planted = {**NAMED, "x-forwarded-proto": "https"}
+
+    answer = client.get("/", headers=planted)
+    with client.websocket_connect("/stream", headers=planted) as socket:
+        bound_to = socket.receive_json()
+
+    assert answer.headers["set-cookie"].startswith(f"{SECURE_COOKIE}=")
+    assert bound_to == [""]
+
+
 def test_a_page_from_the_browsers_own_memory_names_it_too(client: TestClient) -> None:
     assert "set-cookie" in client.get("/cached", headers={"accept": "text/html,*/*"}).headers
 
@@ -116,6 +135,100 @@ def test_our_own_page_may_connect(client: TestClient) -> None:
         "/stream", headers={**NAMED, "origin": "http://localhost:8501", "host": "localhost:8501"}
     ) as socket:
         assert socket.receive_json()
+
+
+def test_a_page_may_run_our_own_scripts_only(client: TestClient) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+
+    assert rules["default-src"] == rules["frame-ancestors"] == "'self'"
+    assert re.fullmatch(r"'self'( 'sha256-[A-Za-z0-9+/]{43}=')+", rules["script-src"])
+    assert not any(scheme in policy for scheme in ("http:", "https:", "*"))
+
+
+def test_only_an_answer_over_https_promises_to_stay_with_it(client: TestClient) -> None:
+    assert "strict-transport-security" not in client.get("/").headers
+    assert "strict-transport-security" in client.get("/", headers={"x-forwarded-proto": "https"}).headers
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenIdProvider]:
+    """A provider that the app is configured with."""
+    with running_provider() as running:
+        settings = Settings(providers=(running.configured,))
+        monkeypatch.setattr(server, "workbench", lambda: SimpleNamespace(settings=settings))
+        yield running
+
+
+CAME_FROM = {**NAMED, "referer": "http://localhost:8501/holdings?account=7", "sec-fetch-site": "same-origin"}
+
+
+def asked_of(answer: HTTPResponse) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+
+
+def test_a_browser_without_pop_ups_goes_to_the_provider_and_back_to_where_it_was(
+    client: TestClient, provider: OpenIdProvider
+) -> None:
+    away = client.get("/oauth/start/acme", headers=CAME_FROM, follow_redirects=False)
+    back = provider.approve(away.headers["location"])
+
+    returned = client.get("/oauth/callback", params=back, headers=NAMED, follow_redirects=False)
+
+    assert away.headers["location"].startswith(provider.issuer)
+    assert asked_of(away)["redirect_uri"] == "http://localhost:8501/oauth/callback"
+    assert (returned.status_code, returned.headers["location"]) == (303, "/holdings?account=7")
+
+
+def test_an_answer_for_another_browser_or_attempt_leads_nowhere(client: TestClient, provider: OpenIdProvider) -> None:
+    away = client.get("/oauth/start/acme", headers=CAME_FROM, follow_redirects=False)
+    back = provider.approve(away.headers["location"])
+
+    of_another_browser = client.get("/oauth/callback", params=back, headers={"cookie": f"{COOKIE}=another"})
+    of_another_attempt = client.get("/oauth/callback", params={**back, "state": "x" * 43}, headers=NAMED)
+
+    assert of_another_browser.status_code == of_another_attempt.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{**CAME_FROM, "sec-fetch-site": "cross-site"}, {"referer": CAME_FROM["referer"]}],
+    ids=["a link on another site", "a browser without a name"],
+)
+def test_only_a_click_on_our_own_page_goes_to_a_provider(
+    client: TestClient, provider: OpenIdProvider, headers: dict[str, str]
+) -> None:
+    answer = client.get("/oauth/start/acme", headers=headers, follow_redirects=False)
+
+    assert answer.headers["location"] == "/holdings?account=7"
+
+
+@pytest.mark.parametrize(
+    ("referer", "expected"),
+    [
+        ("https://evil.example.com//evil.example.com/x", "/evil.example.com/x"),
+        ("http://localhost:8501/\\evil.example.com", "/evil.example.com"),
+        ("javascript:alert(1)", "/alert(1)"),
+        ("", "/"),
+    ],
+)
+def test_the_way_back_never_leaves_this_site(
+    client: TestClient, provider: OpenIdProvider, referer: str, expected: str
+) -> None:
+    answer = client.get("/oauth/start/unknown", headers={**CAME_FROM, "referer": referer}, follow_redirects=False)
+
+    assert answer.headers["location"] == expected
+
+
+def test_a_provider_that_is_down_leads_back_to_the_page_that_says_so(
+    client: TestClient, provider: OpenIdProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.change_discovery = lambda document: document.update(issuer="https://evil.example.com")
+
+    answer = client.get("/oauth/start/acme", headers=CAME_FROM, follow_redirects=False)
+
+    assert answer.headers["location"] == "/holdings?account=7"
+    assert "another issuer" in caplog.text
 
 
 @pytest.mark.parametrize("headers", [{}, NAMED], ids=["no cookie", "a cookie without a session"])
