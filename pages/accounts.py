@@ -1,6 +1,7 @@
 """Which account? The user's accounts, and the way in for a broker's export: read, shown, and only then saved."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import streamlit as st
 
@@ -221,7 +222,10 @@ def show_what_changes(session: Session, portfolio: Portfolio, saved: tuple[Accou
 def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
     """What was read beside the file's own total, to the cent."""
     currency, difference = portfolio.account.currency, reconciliation.difference
-    figures = {"Read from the file": reconciliation.our_total, "Cash in it": portfolio.cash}
+    figures: dict[str, Decimal | None] = {
+        "Read from the file": reconciliation.our_total,
+        "Cash in it": portfolio.cash,
+    }
     if difference is not None:
         figures |= {"The file's total": reconciliation.file_total, "Difference": difference}
     with st.container(horizontal=True):

@@ -1,5 +1,6 @@
 """The inputs that say how the user lets us trade: money in or out, whole shares or fractions, selling, and more rules."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -39,15 +40,15 @@ def rules_form(account: Account) -> tuple[Rules, Decimal]:
         least = _money_input(account, "min_trade", f"Smallest trade, {account.currency}", 50.0, lowest=0.0)
         with st.popover("More rules", icon=":material/tune:", width="content"):
             more = _more_rules(account)
-    return Rules(increment=increment, selling=selling, min_trade_value=least, **more), cash_flow
+    return replace(more, increment=increment, selling=selling, min_trade_value=least), cash_flow
 
 
-def _more_rules(account: Account) -> dict[str, object]:
+def _more_rules(account: Account) -> Rules:
     reserve = _money_input(account, "reserve", f"Cash reserve, {account.currency}", 100.0, lowest=0.0)
     st.caption("The reserve stays in cash and outside the weights.")
     outside = _choice(account, "outside", "Holdings without a target", _OUTSIDE, 280)
     objective = _choice(account, "objective", "Closest to the targets means", _OBJECTIVES, 280, _OBJECTIVE_HELP)
-    return {"cash_reserve": reserve, "outside_target": outside, "objective": objective}
+    return Rules(cash_reserve=reserve, outside_target=outside, objective=objective)
 
 
 def _choice(account: Account, name: str, label: str, options: dict[T, str], width: int, tip: str | None = None) -> T:
