@@ -59,3 +59,15 @@ def cost_of(position: Position) -> Decimal | None:
     if not position.lots:
         return None
     return sum((lot.quantity * lot.unit_cost for lot in position.lots), Decimal(0))
+
+
+def gain_of(position: Position, valuation: Valuation) -> Decimal | None:
+    """What the position is worth beyond its cost; None where either is not known."""
+    value, cost = valuation.values.get(position.symbol), cost_of(position)
+    return None if value is None or cost is None else value - cost
+
+
+def total_gain(portfolio: Portfolio, valuation: Valuation) -> Decimal | None:
+    """The gain over all positions whose cost and value are known; None when there is no such position."""
+    gains = [gain for position in portfolio.positions if (gain := gain_of(position, valuation)) is not None]
+    return sum(gains, Decimal(0)) if gains else None

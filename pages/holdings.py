@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import streamlit as st
 
 from allocation.errors import MissingPriceError
 from allocation.model import Portfolio, Quote
-from allocation.valuation import Valuation, cost_of, printed_total, value_portfolio
+from allocation.valuation import Valuation, printed_total, total_gain, value_portfolio
 from pages.shared.look import NOT_KNOWN, account_header, beside_total, count, literal, money, no_account, percent
 from pages.shared.prices import price_panel
 from pages.shared.state import require_session
@@ -62,7 +61,7 @@ def show_headline(portfolio: Portfolio, valuation: Valuation) -> None:
         ),
         "Cash": money(valuation.cash, currency),
         "Positions": str(len(portfolio.positions)),
-        "Unrealised gain": gain_text(portfolio, valuation),
+        "Unrealised gain": money(total_gain(portfolio, valuation), currency),
     }
     with st.container(horizontal=True, key="holdings-headline"):
         for label, figure in figures.items():
@@ -71,13 +70,6 @@ def show_headline(portfolio: Portfolio, valuation: Valuation) -> None:
         st.caption(literal(beside))
     if valuation.unpriced:
         st.warning(literal(str(MissingPriceError(valuation.unpriced))), icon=":material/price_change:")
-
-
-def gain_text(portfolio: Portfolio, valuation: Valuation) -> str:
-    """The gain over all positions whose cost and price are known."""
-    known = [(p, cost_of(p)) for p in portfolio.positions if p.symbol in valuation.values]
-    gains = [valuation.values[p.symbol] - cost for p, cost in known if cost is not None]
-    return money(sum(gains, Decimal(0)) if gains else None, portfolio.account.currency)
 
 
 def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote]) -> None:

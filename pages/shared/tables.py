@@ -14,7 +14,7 @@ from allocation.model import Portfolio, Quote
 from allocation.money import decimals, plain
 from allocation.price_text import price_age_text
 from allocation.trade_plan import TradePlan
-from allocation.valuation import Valuation, cost_of
+from allocation.valuation import Valuation, cost_of, gain_of
 from pages.shared.look import CURRENCY_SIGNS, money
 
 EDITABLE = ("target", "locked")
@@ -142,8 +142,8 @@ def holdings_frame(
     """One row per position; the gain only where the cost is known."""
     rows = []
     for position in portfolio.positions:
-        quote, value, cost = quotes.get(position.symbol), valuation.values.get(position.symbol), cost_of(position)
-        gain = value - cost if value is not None and cost is not None else None
+        quote, value = quotes.get(position.symbol), valuation.values.get(position.symbol)
+        cost, gain = cost_of(position), gain_of(position, valuation)
         rows.append(
             {
                 "symbol": position.symbol,

@@ -56,4 +56,4 @@ def test_what_was_set_aside_is_listed_with_its_reason(open_app: OpenApp) -> None
 
     app = open_page(open_app, PAGE, store, {"VTI": "100"})
 
-    assert table(app, "why")[0] == {"what": "AAPL 150 call", "why": "options are not traded", "value": 12.5}
+    assert table(app, "reason") == [{"line": "AAPL 150 call", "value": "$12.50", "reason": "options are not traded"}]

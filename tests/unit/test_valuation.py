@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from allocation.model import Portfolio, PriceSource, Quote
-from allocation.valuation import printed_total, value_portfolio
+from allocation.model import Portfolio, Position, PriceSource, Quote, TaxLot
+from allocation.valuation import gain_of, printed_total, total_gain, value_portfolio
 from tests.builders import a_portfolio
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -39,3 +39,22 @@ def test_a_line_without_a_price_is_in_no_total():
 
     assert valuation.unpriced == ("AMZN",)
     assert printed_total(held, valuation) == Decimal("17161.56")
+
+
+def test_the_gain_is_counted_where_cost_and_value_are_known_and_nowhere_else() -> None:
+    lots = (TaxLot(Decimal(3), Decimal(90)), TaxLot(Decimal(5), Decimal(80)))
+    known, costless = Position("VTI", Decimal(8), lots), Position("BND", Decimal(3))
+    unpriced = replace(known, symbol="GLD")
+    account = replace(a_portfolio(), positions=(known, costless, unpriced))
+
+    valuation = value_portfolio(account, quotes(VTI="100", BND="50"))
+
+    # 8 × 100 less 3 × 90 + 5 × 80.
+    assert gain_of(known, valuation) == total_gain(account, valuation) == Decimal(130)
+    assert gain_of(costless, valuation) is gain_of(unpriced, valuation) is None
+
+
+def test_the_gain_of_an_account_without_a_known_cost_is_not_known() -> None:
+    account = a_portfolio({"BND": 3})
+
+    assert total_gain(account, value_portfolio(account, quotes(BND="50"))) is None
