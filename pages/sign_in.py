@@ -1,13 +1,14 @@
 """Who am I? The demo, the providers of this installation, and the local account."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from allocation.errors import AllocationError, ProviderUnreachableError, SettingsError, SignInRefusedError
+from allocation.ports import User
 from allocation.sign_in.discovery import ask_together
 from allocation.sign_in.id_token import Identity
 from allocation.sign_in.local import SHORTEST_PASSWORD
@@ -20,6 +21,7 @@ from pages.shared.popup import SignInCancelledError, provider_answer, waiting_an
 
 _log = logging.getLogger("evenkeel.sign_in")
 NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
+SOMEBODY_WAS_FIRST = "The first account exists already. Sign in with it."
 _CARD = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {display: none;}
 .st-key-sign-in-card {max-width: 27rem; margin: clamp(0rem, 6vh, 4rem) auto 0; padding: 2rem;
@@ -27,7 +29,8 @@ _CARD = """<style>
   box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 8px 24px rgb(0 0 0 / .06);}
 .st-key-sign-in-card h1 {padding: 0;}
 .st-key-sign-in-card hr {margin: .25rem 0;}
-.sign-in-aside {margin: 0; font-size: .875rem; opacity: .75;}
+.sign-in-aside {margin: 0; font-size: .875rem; opacity: .8;}
+.sign-in-aside a {color: inherit; font-weight: 600;}
 @media (max-width: 480px) {.st-key-sign-in-card {padding: 1.25rem;}}
 </style>"""
 
@@ -153,10 +156,13 @@ def welcome(identity: Identity) -> None:
 
 def show_local() -> None:
     """The form for user name and password; before anybody has one, the form that creates the first."""
-    first_run = local_accounts().first_run
+    accounts = local_accounts()
+    first_run, code = accounts.first_run, ""
     st.divider()
     with st.form("sign_in.local", border=False):
         st.markdown("**Create the first account**" if first_run else "**Sign in with a local account**")
+        if first_run and accounts.asks_for_code:
+            code = st.text_input("Setup code", key="sign_in.setup_code", help="It stands in the log of the server.")
         user_name = st.text_input("User name", key="sign_in.user_name", max_chars=64, autocomplete="username")
         password = st.text_input(
             "Password",
@@ -164,18 +170,22 @@ def show_local() -> None:
             type="password",
             max_chars=200,
             autocomplete="new-password" if first_run else "current-password",
-            help=f"At least {SHORTEST_PASSWORD} characters; a few words in a row are fine." if first_run else None,
+            placeholder=f"At least {SHORTEST_PASSWORD} characters" if first_run else None,
         )
         pressed = st.form_submit_button("Create account" if first_run else "Sign in", width="stretch")
-    if pressed:
-        enter(user_name, password, first_run=first_run)
+    if pressed and first_run:
+        enter(lambda: accounts.create_first(user_name, password, code))
+    elif pressed:
+        enter(lambda: accounts.check(user_name, password))
+    if first_run and not accounts.first_run:
+        state.say(SOMEBODY_WAS_FIRST)
+        st.rerun()
 
 
-def enter(user_name: str, password: str, *, first_run: bool) -> None:
+def enter(prove: Callable[[], User]) -> None:
     """Sign in with a local account, or say why not."""
-    accounts = local_accounts()
     try:
-        user = accounts.create_first(user_name, password) if first_run else accounts.check(user_name, password)
+        user = prove()
     except AllocationError as error:
         _log.warning("local: %s", error.code)
         st.error(str(error), icon=":material/error:")

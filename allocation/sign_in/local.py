@@ -1,5 +1,6 @@
 """Local accounts: a user name and a password on this installation, for a machine without an identity provider."""
 
+import hmac
 import re
 import threading
 import unicodedata
@@ -24,11 +25,16 @@ _FEWEST_UNCOMMON_CHARACTERS = 6
 
 
 class LocalAccounts:
-    """Creates the first local account and checks passwords, patiently but not endlessly."""
+    """Creates the first local account and checks passwords, patiently but not endlessly.
 
-    def __init__(self, directory: Directory, patience: Patience | None = None) -> None:
+    Args:
+        setup_code: what the creator of the first account must know, where others than the owner can reach the page.
+    """
+
+    def __init__(self, directory: Directory, patience: Patience | None = None, setup_code: str = "") -> None:
         self._directory = directory
         self._patience = patience or Patience()
+        self._setup_code = setup_code
         self._creating = threading.Lock()
         self._hasher = PasswordHasher()
 
@@ -37,12 +43,19 @@ class LocalAccounts:
         """Whether nobody created a local account yet."""
         return not self._directory.has_local_users()
 
-    def create_first(self, user_name: str, password: str) -> User:
+    @property
+    def asks_for_code(self) -> bool:
+        """Whether the first account is only for somebody who can read the server's log."""
+        return bool(self._setup_code)
+
+    def create_first(self, user_name: str, password: str, setup_code: str = "") -> User:
         """The first local account.
 
         Raises:
-            NewAccountError: the name or the password is unfit, or somebody was first.
+            NewAccountError: the setup code is wrong, the name or the password is unfit, or somebody was first.
         """
+        if not hmac.compare_digest(setup_code.strip().encode("utf-8", "replace"), self._setup_code.encode()):
+            raise NewAccountError("This is not the setup code. Copy it from the log of the server.", ("setup_code",))
         name, secret = check_user_name(user_name), check_new_password(password, user_name)
         with self._creating:
             if not self.first_run:

@@ -1,5 +1,8 @@
 """What a process builds once and every visitor shares: the workbench, and who may come in. No user's data."""
 
+import logging
+import secrets
+
 import streamlit as st
 
 from allocation import bootstrap
@@ -9,19 +12,31 @@ from allocation.sign_in.demos import Demos
 from allocation.sign_in.departures import Departures
 from allocation.sign_in.local import LocalAccounts
 from allocation.sign_in.mailbox import Mailbox
+from allocation.sign_in.providers import is_loopback
+
+_log = logging.getLogger("evenkeel.sign_in")
+_SETUP_CODE_BYTES = 8
 
 
 @st.cache_resource(show_spinner=False)
 def workbench() -> Workbench:
     """Settings, database and prices, put together from the environment and `.streamlit/secrets.toml`."""
-    secrets = st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
-    return bootstrap.workbench(load_settings(secrets))
+    written = st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
+    return bootstrap.workbench(load_settings(written))
 
 
 @st.cache_resource(show_spinner=False)
 def local_accounts() -> LocalAccounts:
-    """The local accounts, with the memory of wrong passwords."""
-    return LocalAccounts(workbench().directory)
+    """The local accounts, with the memory of wrong passwords.
+
+    On a server that others can reach, the first account must not be for whoever comes first.
+    """
+    this_machine_only = is_loopback(st.get_option("server.address") or "") and not workbench().settings.base_url
+    code = "" if this_machine_only else secrets.token_hex(_SETUP_CODE_BYTES)
+    accounts = LocalAccounts(workbench().directory, setup_code=code)
+    if code and accounts.first_run:
+        _log.warning("There is no local account yet. The setup code for the first one is %s", code)
+    return accounts
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,6 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from allocation.ports import User
+from allocation.sign_in.local import LocalAccounts
 from tests.app.conftest import OpenApp, button, said
 from tests.openid_provider import running_provider
 
@@ -64,6 +66,39 @@ def test_an_unfit_password_is_refused_with_the_way_out(open_app: OpenApp, passwo
 
     assert "password" in said(app)
     assert "Sign out" not in labels(app)
+
+
+def test_on_a_server_for_others_the_first_account_needs_the_code_from_the_log(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("EVENKEEL_BASE_URL", "https://evenkeel.example.com")
+    app = open_app()
+    code = caplog.messages[-1].split()[-1]
+
+    enter(app, "mallory", PASSWORD, "Create account")
+    refused = said(app)
+    app.text_input(key="sign_in.setup_code").input(code)
+    enter(app, "jane", PASSWORD, "Create account")
+
+    assert "not the setup code" in refused
+    assert code not in refused
+    assert "Sign out" in labels(app)
+
+
+def test_who_comes_second_is_told_so_and_shown_the_way_in(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_before = LocalAccounts.create_first
+
+    def a_moment_too_late(accounts: LocalAccounts, *written: str) -> User:
+        as_before(accounts, "jane", PASSWORD)
+        return as_before(accounts, *written)
+
+    monkeypatch.setattr(LocalAccounts, "create_first", a_moment_too_late)
+
+    app = enter(open_app(), "mary", PASSWORD, "Create account")
+
+    assert "exists already" in said(app)
+    assert "Sign in" in labels(app)
+    assert not {"Sign out", "Create account"} & labels(app)
 
 
 def test_the_right_password_opens_and_nothing_else_does(with_jane: OpenApp) -> None:

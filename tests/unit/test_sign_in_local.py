@@ -63,6 +63,18 @@ def test_the_first_account_can_be_created_once(accounts: LocalAccounts) -> None:
     assert not accounts.first_run
 
 
+@pytest.mark.parametrize("guess", ["", "wrong", "c0de-from-the-lo", "\ud800", "ç"])
+def test_where_others_reach_the_page_the_first_account_needs_the_code_from_the_log(users: FewUsers, guess: str) -> None:
+    accounts = LocalAccounts(cast("Directory", users), setup_code="c0de-from-the-log")
+
+    with pytest.raises(NewAccountError, match="setup code") as refusal:
+        accounts.create_first("mallory", PASSWORD, guess)
+
+    assert accounts.first_run
+    assert "c0de-from-the-log" not in str(refusal.value)
+    assert accounts.create_first("jane", PASSWORD, " c0de-from-the-log ").name == "jane"
+
+
 def test_a_password_is_kept_as_an_argon2_hash(accounts: LocalAccounts, users: FewUsers) -> None:
     accounts.create_first("jane", PASSWORD)
 
