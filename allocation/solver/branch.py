@@ -13,7 +13,8 @@ from allocation.solver.problem import Line, Problem
 from allocation.solver.search import Effort, Found, Scope, Search
 
 _GLANCE = Effort(Scope.NEAREST, width=24, visits=10**9, tie_visits=10**9)
-_PROOF = Effort(Scope.EVERYTHING, width=20_000, visits=60_000, tie_visits=15_000)
+_TRIAL = Effort(Scope.EVERYTHING, width=20_000, visits=15_000, tie_visits=15_000)
+_PROOF = replace(_TRIAL, visits=60_000)
 
 # Quantities of one line worth settling one by one, lines settled within each other, and problems solved in all.
 _MOST_TRADES = 40
@@ -33,7 +34,9 @@ class Solver:
         self._problems += 1
         priced = Priced(problem, self._scale, cash_price(problem, self._scale))
         found = Search(priced, _GLANCE, _most_cash(priced)).run()
-        found = Search(priced, _PROOF, exchange(priced, found)).run()
+        found = Search(priced, _TRIAL, found).run()
+        if not self._settled(_in_costs(priced, found)):
+            found = Search(priced, _PROOF, exchange(priced, found)).run()
         outcome = _in_costs(priced, found)
         if depth >= _DEEPEST or self._settled(outcome):
             return outcome
@@ -68,16 +71,19 @@ class Solver:
         return Found(best.regret, best.steps, unseen)
 
     def _trades_of(self, priced: Priced, index: int, outcome: Found) -> list[tuple[int, int]] | None:
-        """The least cost with each trade of a line, cheapest first; None when there are too many to go through."""
+        """The least cost with each trade of a line, cheapest first; None where going through them settles nothing."""
         line = priced.problem.lines[index]
         if line.highest - line.lowest > _MOST_TRADES:
             return None
-        floors = [
+        floors = sorted(
             (priced.bound + priced.line_regret(index, k), k)
             for k in range(line.lowest, line.highest + 1)
             if allows(line, k)
-        ]
-        return sorted(floor for floor in floors if outcome.regret is None or floor[0] <= outcome.regret)
+        )
+        # Where the price leaves more than two trades equally cheap, fixing one of them raises no bound.
+        if len(floors) > 2 and floors[2][0] // self._scale.whole == floors[0][0] // self._scale.whole:
+            return None
+        return [floor for floor in floors if outcome.regret is None or floor[0] <= outcome.regret]
 
     def _fixed(self, problem: Problem, index: int, k: int, depth: int) -> Found:
         """The best plan in which a line trades exactly this much."""

@@ -51,10 +51,9 @@ def _best_exchange(priced: Priced, steps: tuple[int, ...], regret: int, most_lin
         near = bisect_left(spends, ideal)
         for second in changes[max(0, near - _NEIGHBOURS) : near + _NEIGHBOURS]:
             after = cash - first.spends - second.spends
-            if not priced.cash_allowed(after) or _overlap(first, second):
-                continue
             total = lines_regret + first.costs + second.costs + priced.cash_regret(after)
-            if total < (regret if best is None else best[0]):
+            better = total < (regret if best is None else best[0])
+            if better and priced.cash_allowed(after) and not _overlap(first, second):
                 best = total, first, second
     if best is None:
         return None

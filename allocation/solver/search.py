@@ -8,13 +8,18 @@ The bounds follow Pisinger's core idea for knapsack problems (D. Pisinger, "A mi
 problem", Operations Research 45, 1997), with the cash line's own cost in place of a fixed capacity.
 """
 
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TypeAlias
 
 from allocation.rules import Objective
 from allocation.solver.menu import Menu, Option
 from allocation.solver.pricing import Priced
+
+Moves: TypeAlias = dict[int, int]
+"""Steps by line, for the lines that do not make their cheapest trade."""
 
 
 class Scope(Enum):
@@ -68,10 +73,12 @@ class Search:
         self._priced = priced
         self._effort = effort
         self._best = known.regret
-        self._best_steps = known.steps
+        self._best_moves = {i: k for i, k in enumerate(known.steps) if k != priced.base[i]}
         self._dropped: int | None = None
         self._visits = 0
-        self._visited: list[int] = []
+        # Lines by how far their cheapest trade leaves them off, farthest first: all of them, and those visited.
+        self._offs = sorted((-self._off(i, k), i) for i, k in enumerate(priced.base))
+        self._visited: list[tuple[int, int]] = []
         self._unbounded_idle = priced.problem.objective == Objective.L2 or priced.problem.highest_cash is not None
 
     def run(self) -> Found:
@@ -85,14 +92,15 @@ class Search:
         self._consider(self._priced.cash_left, states[self._priced.cash_left])
         for position, (_, index, menu) in enumerate(stages):
             states = self._extend(states, index, menu, ahead[position], ahead[position + 1])
-        return Found(self._best, self._best_steps, self._dropped, self._visits)
+        steps = [self._best_moves.get(i, k) for i, k in enumerate(self._priced.base)]
+        return Found(self._best, () if self._best is None else tuple(steps), self._dropped, self._visits)
 
     def _extend(
         self, states: dict[int, Node], index: int, menu: Menu, now: "Completion", then: "Completion"
     ) -> dict[int, Node]:
         """Every surviving state with every trade of one more line."""
         reached: dict[int, Node] = {}
-        self._visited.append(index)
+        insort(self._visited, (-self._off(index, self._priced.base[index]), index))
         for cash, node in states.items():
             self._keep(reached, cash, node, then)
             if not self._exhausted:
@@ -139,10 +147,9 @@ class Search:
         total = node.regret + self._priced.cash_regret(cash)
         if self._best is not None and total > self._best:
             return
-        steps = self._steps(node)
-        every = range(len(steps))
-        if total != self._best or self._tie_rank(steps, every) < self._tie_rank(self._best_steps, every):
-            self._best, self._best_steps = total, steps
+        moves = _moves(node)
+        if total != self._best or self._goes_first(moves, self._best_moves, self._offs):
+            self._best, self._best_moves = total, moves
 
     def _keep(self, reached: dict[int, Node], cash: int, node: Node, then: "Completion") -> None:
         if self._best is not None and node.regret + then.least(cash) > self._best:
@@ -151,7 +158,7 @@ class Search:
         if (
             rival is None
             or node.regret < rival.regret
-            or (node.regret == rival.regret and self._goes_first(node, rival))
+            or (node.regret == rival.regret and self._goes_first(_moves(node), _moves(rival), self._visited))
         ):
             reached[cash] = node
 
@@ -183,23 +190,30 @@ class Search:
         if self._dropped is None or regret < self._dropped:
             self._dropped = regret
 
-    def _goes_first(self, node: Node, rival: Node) -> bool:
-        """Between partial plans of equal cash and regret."""
-        return self._tie_rank(self._steps(node), self._visited) < self._tie_rank(self._steps(rival), self._visited)
+    def _goes_first(self, moves: Moves, rival: Moves, among: list[tuple[int, int]]) -> bool:
+        """Between plans of equal cost over these lines: the smaller largest deviation, then more of the earlier line."""
+        moved = sorted(moves.keys() | rival.keys())
+        elsewhere = next((-off for off, i in among if i not in moved), 0)
+        return self._tie_rank(moves, moved, elsewhere) < self._tie_rank(rival, moved, elsewhere)
 
-    def _tie_rank(self, steps: tuple[int, ...], among: Iterable[int]) -> tuple[int, list[tuple[int, int]]]:
-        """The smaller largest deviation goes first, then more of the earlier line."""
-        lines = self._priced.problem.lines
-        chosen = sorted(among)
-        largest = max((abs(lines[i].held + lines[i].step * steps[i] - lines[i].target) for i in chosen), default=0)
-        return largest, [(-abs(steps[i]), steps[i]) for i in chosen]
+    def _tie_rank(self, moves: Moves, moved: list[int], elsewhere: int) -> tuple[int, list[tuple[int, int]]]:
+        steps = [moves.get(i, self._priced.base[i]) for i in moved]
+        largest = max((self._off(i, k) for i, k in zip(moved, steps, strict=True)), default=0)
+        return max(largest, elsewhere), [(-abs(k), k) for k in steps]
 
-    def _steps(self, node: Node) -> tuple[int, ...]:
-        steps = list(self._priced.base)
-        while node.parent is not None:
-            steps[node.line] = node.steps
-            node = node.parent
-        return tuple(steps)
+    def _off(self, index: int, steps: int) -> int:
+        """How far a trade leaves its line from the target."""
+        line = self._priced.problem.lines[index]
+        return abs(line.held + line.step * steps - line.target)
+
+
+def _moves(node: Node) -> Moves:
+    """The lines that a partial plan trades otherwise than most cheaply."""
+    moves: Moves = {}
+    while node.parent is not None:
+        moves[node.line] = node.steps
+        node = node.parent
+    return moves
 
 
 @dataclass(frozen=True, slots=True)
