@@ -13,9 +13,10 @@ from allocation.errors import CredentialsError, NewAccountError
 from allocation.ports import Directory, User
 from allocation.sign_in.patience import Patience
 
+LONGEST_USER_NAME = 64
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
 FEWEST_DIFFERENT_CHARACTERS = 5
-_USER_NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
+_USER_NAME = re.compile(rf"[^\W_][\w.@+-]{{0,{LONGEST_USER_NAME - 1}}}")
 # The words that lists of stolen passwords are made of; a password that is little else is guessed in seconds.
 _COMMON = re.compile(
     r"password|passw0rd|p@ssw0rd|qwerty(uiop)?|asdfgh(jkl)?|zxcvbn(m)?|letmein|welcome|iloveyou|football|baseball"
@@ -69,7 +70,7 @@ class LocalAccounts:
             CredentialsError: unknown name or wrong password; the two answer alike, in about the same time.
             TooManyAttemptsError: after several wrong passwords, for a while.
         """
-        name = _normal(user_name).strip()
+        name = _normal(user_name[: LONGEST_USER_NAME + 1]).strip()  # what no account is called is not worth remembering
         attempt = self._patience.attempt(name.casefold())
         known = self._directory.local_credentials(name)
         expected = known.password_hash if known else self._hash_of_nobody

@@ -9,7 +9,7 @@ from allocation.errors import CredentialsError, NewAccountError, TooManyAttempts
 from allocation.market import Market
 from allocation.ports import Directory, LocalCredentials, Store, User
 from allocation.sign_in.demos import KEPT_FOR, MOST_VISITS, Demos
-from allocation.sign_in.local import LocalAccounts, check_new_password, check_user_name
+from allocation.sign_in.local import LONGEST_USER_NAME, LocalAccounts, check_new_password, check_user_name
 from allocation.sign_in.mailbox import KEPT_SECONDS, MOST_ANSWERS, Mailbox
 from allocation.sign_in.patience import FORGET_SECONDS, FREE_ATTEMPTS, LONGEST_WAIT_SECONDS, MOST_NAMES, Patience
 
@@ -73,6 +73,28 @@ def test_where_others_reach_the_page_the_first_account_needs_the_code_from_the_l
     assert accounts.first_run
     assert "c0de-from-the-log" not in str(refusal.value)
     assert accounts.create_first("jane", PASSWORD, " c0de-from-the-log ").name == "jane"
+
+
+class NotingPatience(Patience):
+    """Also tells which names it was asked to remember."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def attempt(self, name: str) -> str:
+        self.names.append(name)
+        return super().attempt(name)
+
+
+def test_an_endless_user_name_is_not_remembered(users: FewUsers) -> None:
+    patience = NotingPatience()
+    accounts = LocalAccounts(cast("Directory", users), patience)
+
+    with pytest.raises(CredentialsError):
+        accounts.check("n" * 1_000_000, PASSWORD)
+
+    assert max(map(len, patience.names)) <= LONGEST_USER_NAME + 1
 
 
 def test_a_password_is_kept_as_an_argon2_hash(accounts: LocalAccounts, users: FewUsers) -> None:
