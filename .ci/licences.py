@@ -6,7 +6,7 @@ from importlib.metadata import Distribution, distributions
 
 COPYLEFT = re.compile(r"(?<![Ll])\bA?GPL|(?<!Lesser )General Public License", re.IGNORECASE)
 # The Lesser GPL asks nothing of a program that only uses the library; a choice of licences is a choice.
-ALLOWED = re.compile(r"LGPL|Lesser General Public|Library or Lesser|Artistic|MIT|BSD", re.IGNORECASE)
+ALLOWED = re.compile(r"\b(LGPL|Lesser General Public|Library or Lesser|Artistic|MIT|BSD)\b", re.IGNORECASE)
 
 
 def licence_of(package: Distribution) -> str:
