@@ -5,6 +5,7 @@ Exit status 0 with an answer, 1 when a verified plan has faults, 2 when the requ
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error.message, file=sys.stderr)  # noqa: T201  the command line talks
         answer = {"error": {"code": error.code, "message": error.message, "culprits": list(error.culprits)}}
         status = 2
-    print(json.dumps(answer, indent=2))  # noqa: T201
+    return _say(answer, status)
+
+
+def _say(answer: dict[str, Any], status: int) -> int:
+    """Print the answer; a reader that has gone, or a full disk, is told on standard error and by status 1."""
+    try:
+        print(json.dumps(answer, indent=2), flush=True)  # noqa: T201
+    except OSError as error:
+        # What is still buffered must not be tried, and fail, again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"The answer cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        return 1
     return status
 
 
@@ -98,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
 def _read(name: str) -> bytes:
     """The bytes of a file or of standard input; no more than would be refused."""
     try:
+        if name == "-" and sys.stdin is None:
+            raise ValueError("standard input is closed")
         if name == "-":
             return sys.stdin.buffer.read(LARGEST_REQUEST + 1)
         with Path(name).open("rb") as file:

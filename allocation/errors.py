@@ -4,7 +4,11 @@
 not just the first thing met. Pages and the command line catch `AllocationError` and show `str(error)`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Told = TypeVar("Told")
+Read = TypeVar("Read")
 
 
 class AllocationError(Exception):
@@ -27,6 +31,27 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def read_each(read: Callable[[Told], Read], told: Iterable[Told]) -> list[Read]:
+    """Read every item; when some are refused, one error that tells of all of them."""
+    found: list[Read] = []
+    refused: list[AllocationError] = []
+    for item in told:
+        try:
+            found.append(read(item))
+        except AllocationError as error:
+            refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        together = AllocationError(
+            " ".join(dict.fromkeys(error.message for error in refused[:12])),
+            (culprit for error in refused for culprit in error.culprits),
+        )
+        together.code = refused[0].code
+        raise together
+    return found
 
 
 class NumberError(AllocationError):

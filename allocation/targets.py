@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 
-from allocation.errors import TargetError, TargetSumError, listed
+from allocation.errors import TargetError, TargetSumError, listed, read_each
 from allocation.model import parse_symbol, refuse_duplicates
 from allocation.money import Number, plain, to_decimal
 
@@ -35,7 +35,9 @@ class TargetAllocation:
             TargetSumError: together more than the whole; the message names the excess.
         """
         refuse_duplicates("The target", weights)
-        return cls({parse_symbol(s): to_decimal(w, f"The target weight of {s}") for s, w in weights.items()}, locked)
+        symbols = read_each(parse_symbol, weights)
+        read = read_each(lambda named: to_decimal(named[1], f"The target weight of {named[0]}"), weights.items())
+        return cls(dict(zip(symbols, read, strict=True)), locked)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))

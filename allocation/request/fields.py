@@ -65,5 +65,8 @@ Printed = Annotated[
 NotNegative = Annotated[Exact, Field(ge=0)]
 Positive = Annotated[Exact, Field(gt=0)]
 Fraction01 = Annotated[Exact, Field(ge=0, le=1)]
-Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
+PrintedCount = Annotated[
+    int, BeforeValidator(_whole_number), Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})
+]
+Count = Annotated[PrintedCount, WithJsonSchema({"type": ["integer", "string"], "minimum": 0})]
 IsoDate = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]

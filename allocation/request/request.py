@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from allocation.errors import NotSupportedError, listed
+from allocation.errors import NotSupportedError, listed, read_each
 from allocation.model import Account, Portfolio, Position, TaxLot, TaxTreatment, parse_symbol, refuse_duplicates
 from allocation.request.fields import Count, Exact, Fraction01, IsoDate, NotNegative, Positive, Strict
 from allocation.request.refusals import refusal
@@ -140,7 +140,7 @@ class Request(Strict):
     def to_portfolio(self) -> Portfolio:
         """The account with its positions and cash."""
         account = self.accounts[0]
-        positions = tuple(_position(p) for p in account.positions)
+        positions = tuple(read_each(_position, account.positions))
         known_as = Account(account.id, account.id, tax_treatment=TaxTreatment(account.tax_treatment))
         return Portfolio(known_as, positions, account.cash)
 
@@ -161,9 +161,9 @@ class Request(Strict):
             outside_target=OutsideTarget(told.outside_target),
             cash_reserve=told.cash_reserve,
             min_trade_value=told.min_trade_value,
-            lock=frozenset(map(parse_symbol, told.lock)),
-            do_not_buy=frozenset(map(parse_symbol, told.do_not_buy)),
-            do_not_sell=frozenset(map(parse_symbol, told.do_not_sell)),
+            lock=frozenset(read_each(parse_symbol, told.lock)),
+            do_not_buy=frozenset(read_each(parse_symbol, told.do_not_buy)),
+            do_not_sell=frozenset(read_each(parse_symbol, told.do_not_sell)),
             increments={s: security.increment for s, security in self._securities()},
         )
 
@@ -174,8 +174,7 @@ class Request(Strict):
 
     def _securities(self) -> Iterator[tuple[str, SecurityModel]]:
         refuse_duplicates("securities", self.securities)
-        for symbol, security in self.securities.items():
-            yield parse_symbol(symbol), security
+        yield from zip(read_each(parse_symbol, self.securities), self.securities.values(), strict=True)
 
 
 def read_request(text: str | bytes) -> Request:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from allocation.request.fields import Count, Printed, Strict
+from allocation.request.fields import Printed, PrintedCount, Strict
 from allocation.request.refusals import refusal
 from allocation.request.strict_json import read_json
 from allocation.rules import Objective
@@ -58,7 +58,7 @@ class TotalsModel(Strict):
     turnover: Printed
     cost: Printed
     tax: Printed
-    trades: Count
+    trades: PrintedCount
 
 
 class RemarkModel(Strict):

@@ -181,3 +181,43 @@ def test_importing_the_package_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, timeout=60)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("where", [">&-", "> /dev/full", "| true"])
+def test_an_answer_that_nobody_takes_leaves_no_traceback(shell, where):
+    command = f"{sys.executable} -m allocation plan {shell.file(a_request())} {where}"
+
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_closed_standard_input_is_refused_in_a_sentence():
+    command = f"{sys.executable} -m allocation plan - <&-"
+
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert "standard input is closed" in json.loads(done.stdout)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "culprits"),
+    [
+        ({"accounts": [{"positions": [{"symbol": "VTI", "quantity": -1}, {"symbol": "BND", "quantity": -2}]}]},
+         ["VTI", "BND"]),
+        ({"target": {"weights": {"<script>": "0.1", "=cmd": "0.1", "VTI": "0.6"}}}, ["<script>", "=cmd"]),
+        ({"rules": {"lock": ["ＶＴＩ", "@SUM"]}}, ["\\uff36\\uff34\\uff29", "@SUM"]),
+    ],
+)  # fmt: skip
+def test_every_line_that_is_wrong_is_named(shell, changes, culprits):
+    assert shell.refused("plan", shell.file(a_request(**changes)))["culprits"] == culprits
+
+
+def test_the_schema_allows_counts_as_text(shell):
+    _, answer, _ = shell.run("schema")
+
+    rules, totals = answer["request"]["$defs"]["RulesModel"], answer["response"]["$defs"]["TotalsModel"]
+    assert rules["properties"]["max_trades"]["anyOf"][0]["type"] == ["integer", "string"]
+    assert totals["properties"]["trades"]["type"] == "integer"
