@@ -39,7 +39,7 @@ def weights_figure(rows: Sequence[WeightRow], row_height: int = ROW_HEIGHT) -> g
     """
     shown = fold_rows(rows)
     labels = [row.label for row in shown]
-    figure = _rows_figure(len(shown), row_height)
+    figure = _rows_figure(labels, row_height)
     figure.add_trace(_threads(shown))
     figure.add_trace(_marks("Current", labels, [r.current for r in shown], CURRENT_COLOR, "circle-open", 11, 2))
     figure.add_trace(_marks("Target", labels, [r.target for r in shown], TARGET_COLOR, "line-ns-open", 17, 3))
@@ -75,13 +75,16 @@ def _sum_known(weights: Iterable[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
-def _rows_figure(count: int, row_height: int) -> go.Figure:
-    """An empty figure with this many rows of exactly this height beneath a heading of the same height."""
+def _rows_figure(labels: list[str], row_height: int) -> go.Figure:
+    """An empty figure with a row of exactly this height for every label beneath a heading of the same height."""
+    count = len(labels)
     figure = go.Figure(layout={"template": TEMPLATE, "height": row_height * (count + 1) + _AXIS_HEIGHT})
     figure.update_layout(margin={"t": row_height, "b": _AXIS_HEIGHT, "l": 4, "r": 14, "pad": 0})
     figure.update_yaxes(
         range=[count - 0.5, -0.5], showgrid=True, gridcolor=_GRID_COLOR, tickson="boundaries", ticklen=0
     )
+    # A figure drawn before in this place would keep its order and put a new row last, beside another line's table row.
+    figure.update_yaxes(categoryorder="array", categoryarray=labels)
     figure.update_xaxes(showgrid=True, gridcolor=_GRID_COLOR)
     return figure
 

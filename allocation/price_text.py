@@ -36,14 +36,14 @@ def price_age_text(quote: Quote, now: datetime) -> str:
 
 
 def prices_line(quotes: Iterable[Quote], missing: Iterable[str], now: datetime) -> str:
-    """All prices in one line: "Prices: Yahoo, 2 minutes ago · 3 from the file, 20 Nov 2026 · 1 missing"."""
+    """All prices in one line: "Prices: Yahoo, 2 minutes ago · 3 from the file, 20 Nov 2026 · GLD missing"."""
     groups: dict[PriceSource, list[Quote]] = defaultdict(list)
     for quote in quotes:
         groups[quote.source].append(quote)
     parts = [_group_text(source, groups[source], now) for source in _GROUPS if groups[source]]
-    absent = len(set(missing))
+    absent = tuple(dict.fromkeys(missing))
     if absent:
-        parts.append(f"{absent} missing")
+        parts.append(f"{listed(absent)} missing")
     return f"Prices: {' · '.join(parts)}" if parts else "Prices: none needed yet"
 
 
@@ -88,7 +88,8 @@ def failure_sentences(failures: Mapping[str, QuoteFailure]) -> tuple[str, ...]:
 def _group_text(source: PriceSource, quotes: list[Quote], now: datetime) -> str:
     times = [quote.time for quote in quotes]
     if source == PriceSource.YAHOO:
-        return f"Yahoo, {_age_text(max(times), now)}"
+        newest, oldest = _age_text(max(times), now), _age_text(min(times), now)
+        return f"Yahoo, {newest}" if newest == oldest else f"Yahoo, {newest}, the oldest {oldest}"
     if source == PriceSource.MANUAL:
         return f"{len(quotes)} {_GROUPS[source]}"
     days = Counter(_date_text(time) for time in sorted(times))

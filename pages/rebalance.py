@@ -9,17 +9,18 @@ from typing import Literal
 import streamlit as st
 
 from allocation import desk
+from allocation.allocation import Session
 from allocation.desk import DeskLine
 from allocation.errors import listed
 from allocation.figures import weights_figure
 from allocation.model import Portfolio
 from allocation.report import trades_csv
-from allocation.rules import OutsideTarget, Rules
+from allocation.rules import OutsideTarget, Rules, Selling
 from allocation.trade_plan import Status, TradePlan
 from allocation.valuation import printed_total
 from pages.shared.look import NOT_KNOWN, account_header, beside_total, count, literal, money, no_account, percent
 from pages.shared.prices import fetch_once, price_panel
-from pages.shared.rules_form import rules_form
+from pages.shared.rules_form import SELLING, rules_form
 from pages.shared.state import require_session
 from pages.shared.tables import (
     EDITABLE,
@@ -52,6 +53,12 @@ _WITHOUT_TARGET = {
 }
 
 
+# A phone shows the toolbar of a table all the time, above it: room for it, so that it covers no button.
+_PHONE_STYLE = """<style>
+@media (max-width: 640px) {.st-key-rebalance-bar {margin-bottom: 2.25rem;}}
+</style>"""
+
+
 # ── The page ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -61,29 +68,40 @@ def show_page() -> None:
     if session.accounts.selected_id is None:
         no_account()
         return
-    account_header(session.accounts.get_portfolio())
-    show_desk()
+    st.html(_PHONE_STYLE)
+    with st.container(gap="xsmall"):
+        account_header(session.accounts.get_portfolio())
+        show_desk()
 
 
 @st.fragment
 def show_desk() -> None:
     """Everything that follows an edit; runs without the page around it."""
-    session = require_session()
+    with st.container(gap="xsmall"):
+        show_account(require_session())
+
+
+def show_account(session: Session) -> None:
+    """The desk of the account chosen in this session, from the headline to what is not traded."""
     portfolio = session.accounts.get_portfolio()
     fetch_once(session, portfolio, portfolio.symbols)  # before the first draft, which is made from weights
     view = look_up(session)
-    headline = st.container()
-    price_panel(session, view.portfolio, view.bench.symbols)
-    rules, cash_flow = rules_form(view.account)
+    headline = st.container(gap="xsmall")
+    row = st.container(horizontal=True, vertical_alignment="center", key="rebalance-prices")
+    proof = row.container(width="stretch")
+    price_panel(session, view.portfolio, view.bench.symbols, row)
+    rules, cash_flow = rules_form(view.portfolio)
     show_target_bar(view)
     plan, refusal = try_plan(view, rules, cash_flow)
     with headline:
         show_headline(view, plan, refusal)
+    if plan is not None:
+        proof.caption(proof_text(plan, view.account.currency))
     lines = view.lines(plan)
     show_weights(view, lines, plan)
     show_deliberate(lines, rules, plan)
     if plan is not None:
-        show_trades(view, plan)
+        show_trades(view, plan, rules)
     show_set_aside(view.portfolio)
 
 
@@ -106,7 +124,6 @@ def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
     with st.container(horizontal=True, key="rebalance-headline"):
         for label, figure in figures.items():
             st.metric(label, literal(figure), border=True, help=_HEADLINE_HELP.get(label))
-    st.caption(f"{proof_text(plan, currency)} Calculated from your targets and rules at the prices shown.")
     if beside := beside_total(view.portfolio, view.valuation):
         st.caption(literal(beside))
 
@@ -190,7 +207,7 @@ def _button(
 def show_weights(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -> None:
     """The grid and, row beside row, the chart; on a narrow screen one under the other."""
     grid, chart = st.columns([2, 1], gap="small")
-    with grid:
+    with grid, st.container(gap="xsmall"):
         show_grid(view, lines, plan)
     with chart:
         show_chart(view, lines, plan)
@@ -247,7 +264,7 @@ def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan |
     """What is easily overlooked: holdings without a target, and remarks of the plan."""
     names = desk.without_target(lines)
     if names:
-        said = f"{_WITHOUT_TARGET[rules.outside_target]} {listed(names)}. Set a target, or choose under More rules."
+        said = f"{_WITHOUT_TARGET[rules.outside_target]} {listed(names)}. Set a target, or choose under More rules → Holdings without a target."
         st.warning(literal(said), icon=":material/visibility:")
     for remark in plan.remarks if plan else ():
         st.caption(f":material/info: {literal(remark.message)}")
@@ -256,15 +273,19 @@ def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan |
 # ── The trades ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def show_trades(view: View, plan: TradePlan) -> None:
+def show_trades(view: View, plan: TradePlan, rules: Rules) -> None:
     """The trade table and its downloads."""
     with st.container(horizontal=True, vertical_alignment="center", key="rebalance-downloads"):
         st.subheader("Trades", anchor=False, width="content")
         st.space("stretch")
         show_downloads(view, plan)
     if not plan.trades:
-        st.success("On target already, or as near as the rules allow: no trades.", icon=":material/check_circle:")
+        st.info(no_trades_text(plan, rules), icon=":material/check_circle:")
         return
+    # Above the table: its toolbar, which comes up there under the pointer, would lie on the buttons.
+    totals, currency = plan.totals, view.account.currency
+    sums = f"Sell {money(totals.sells, currency)} · buy {money(totals.buys, currency)}"
+    st.caption(literal(f"{count(totals.trades, 'trade')} · {sums} · {_CALCULATED}"))
     st.dataframe(
         trades_frame(plan),
         key="rebalance.trades",
@@ -274,9 +295,27 @@ def show_trades(view: View, plan: TradePlan) -> None:
         height=grid_height(len(plan.trades), 24),
         alt="Trades of the plan, sells first",
     )
-    totals, currency = plan.totals, view.account.currency
-    sums = f"Sell {money(totals.sells, currency)} · buy {money(totals.buys, currency)}"
-    st.caption(literal(f"{count(totals.trades, 'trade')} · {sums}"))
+
+
+_CALCULATED = "Calculated from your targets and rules at the prices shown."
+
+
+def no_trades_text(plan: TradePlan, rules: Rules) -> str:
+    """Why nothing is to be done: there is nothing to gain, or the rules are in the way of it."""
+    if plan.after.drift < _AS_GOOD_AS_NONE:
+        return "On target: no trades."
+    near = f"No trades: the account stays {percent(plan.after.drift)} from its targets"
+    match rules.selling:
+        case Selling.TO_RAISE_CASH:
+            return f"{near}. The cash at hand is enough, and with **{SELLING[rules.selling]}** nothing else is traded."
+        case Selling.NEVER:
+            return f"{near}. With **{SELLING[rules.selling]}** only the cash at hand can bring it nearer."
+    if plan.status == Status.OPTIMAL:
+        return f"{near}, and no trade your rules allow brings it nearer."
+    return f"{near}; none was found that brings it nearer."
+
+
+_AS_GOOD_AS_NONE = Decimal("0.0005")  # half of a tenth of a percent: what rounding weights to 0.01 % leaves
 
 
 def show_downloads(view: View, plan: TradePlan) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from allocation.allocation import Session
 from allocation.errors import AllocationError
@@ -23,6 +24,7 @@ _FAILURES = "prices.failures"
 _REFUSED = "prices.refused"
 _SYMBOL = "prices.symbol"
 _PRICE = "prices.price"
+_MISSING = "prices.missing"
 
 
 def fetch_once(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> bool:
@@ -36,21 +38,25 @@ def fetch_once(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -
     return bool(wanted)
 
 
-def price_panel(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> dict[str, Quote]:
+def price_panel(
+    session: Session, portfolio: Portfolio, symbols: Iterable[str], row: DeltaGenerator | None = None
+) -> dict[str, Quote]:
     """Show the state of these symbols' prices with what can be done about it, and answer with the prices at hand.
 
-    Starts the run again after it fetched prices, so that whatever stands above it is right as well.
+    It goes into the page's own row, if there is one to share. Starts the run again after it fetched prices, so that
+    whatever stands above it is right as well.
     """
     wanted = tuple(dict.fromkeys(symbols))
     if fetch_once(session, portfolio, wanted):
         st.rerun()
     quotes, now = _known(session, portfolio, wanted), datetime.now(UTC)
-    with st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
-        missing = [symbol for symbol in wanted if symbol not in quotes]
-        st.caption(literal(prices_line(quotes.values(), missing, now)), width="stretch")
+    with row or st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
+        missing = tuple(symbol for symbol in wanted if symbol not in quotes)
+        st.caption(literal(prices_line(quotes.values(), missing, now)), width="content" if row else "stretch")
         _refresh_button(session, portfolio, wanted)
         with st.popover("Enter a price", icon=":material/edit:", width="content"):
-            _price_form(session, portfolio, wanted, now)
+            _offer_missing(missing)
+            _price_form(session, portfolio, tuple(dict.fromkeys((*missing, *wanted))), now)
     _remarks(session, portfolio, wanted, quotes)
     return quotes
 
@@ -104,9 +110,11 @@ def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], q
     failed: Mapping[str, QuoteFailure] = st.session_state.get(_FAILURES, {}).get(_whose(session, portfolio), {})
     open_failures = {s: f for s, f in failed.items() if s in symbols and not _is_by_hand(quotes.get(s))}
     if open_failures:
-        sentences = (*failure_sentences(open_failures), "Going on with the prices at hand.")
-        show = st.warning if any(symbol not in quotes for symbol in open_failures) else st.info
-        show(literal(" ".join(sentences)), icon=":material/cloud_off:")
+        said = literal(" ".join((*failure_sentences(open_failures), "Going on with the prices at hand.")))
+        if any(symbol not in quotes for symbol in open_failures):
+            st.warning(said, icon=":material/cloud_off:")
+        else:
+            st.caption(f":material/cloud_off: {said}")
     manual = session.store.manual_prices(session.user.id)
     foreign = session.market.in_another_currency(symbols, portfolio, manual)
     if remark := currency_remark(foreign.values(), portfolio.account.currency):
@@ -120,6 +128,13 @@ def _is_by_hand(quote: Quote | None) -> bool:
 
 
 # ── Prices entered by hand ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _offer_missing(missing: tuple[str, ...]) -> None:
+    """A symbol that has just turned out to lack a price is the one chosen in the form."""
+    if missing and missing != st.session_state.get(_MISSING):
+        st.session_state[_SYMBOL] = missing[0]
+    st.session_state[_MISSING] = missing
 
 
 def _price_form(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:

@@ -94,7 +94,7 @@ def test_a_symbol_added_later_is_asked_for_once_and_alone() -> None:
     app.run()
 
     assert yahoo.asked == [("VTI", "BND"), ("NOPE",)]
-    assert line(app) == "Prices: Yahoo, 2 minutes ago · 1 missing"
+    assert line(app) == "Prices: Yahoo, 2 minutes ago · NOPE missing"
     assert "Yahoo does not know NOPE" in said(app)
 
 
@@ -117,7 +117,7 @@ def test_without_a_network_the_page_says_so_and_goes_on() -> None:
 
     assert not app.exception
     assert "Yahoo cannot be reached. Going on with the prices at hand." in said(app).replace("\\", "")
-    assert line(app) == "Prices: 2 missing"
+    assert line(app) == "Prices: VTI and BND missing"
     assert len(yahoo.asked) == 1
 
 
@@ -162,3 +162,22 @@ def test_nobody_saves_a_price_after_the_session_ended() -> None:
 
     assert session.store.manual_prices("jane") == {}
     assert "Sign in" in said(app)
+
+
+def test_the_form_offers_the_symbol_that_lacks_a_price() -> None:
+    app, _ = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+
+    app.text_input(key="extra").input("NOPE").run()
+
+    assert app.selectbox(key="prices.symbol").value == "NOPE"
+
+
+def test_a_network_that_is_missed_by_no_line_is_said_in_passing() -> None:
+    yahoo = FakeYahoo(VTI="250.10", BND="72.31")
+    app, _ = open_panel(yahoo)
+    yahoo.prices, yahoo.fault = {}, QuoteFault.OFFLINE
+
+    button(app, "Refresh prices").click().run()
+
+    assert said(app) == ""
+    assert any("Yahoo cannot be reached" in c.value for c in app.caption)

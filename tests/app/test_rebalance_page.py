@@ -60,6 +60,10 @@ def trades(app: AppTest) -> list[tuple[str, str, float]]:
     return [(r["side"], r["symbol"], r["quantity"]) for t in tables for r in t.to_dict("records")]
 
 
+def popovers(app: AppTest) -> list[str]:
+    return [p.proto.popover.label for p in app.get("popover")]
+
+
 def headline(app: AppTest) -> dict[str, str]:
     return {m.label: m.value.replace("\\", "") for m in app.metric}
 
@@ -337,6 +341,44 @@ def test_fractions_come_nearer_than_whole_shares(open_desk: OpenDesk) -> None:
     app.selectbox(key="rebalance.main.shares").select_index(1).run()
 
     assert ("Sell", "VTI", 1.85) in trades(app)
+
+
+def test_rules_out_of_sight_are_counted_and_all_can_be_reset(open_desk: OpenDesk) -> None:
+    app = open_desk()
+    app.number_input(key="rebalance.main.reserve").set_value(100.0)
+    app.selectbox(key="rebalance.main.outside").select_index(1)
+    app.number_input(key="rebalance.main.cash_flow").set_value(1000.0).run()
+    assert "More rules: 2 set" in popovers(app)
+
+    button(app, "Reset all rules").click().run()
+
+    assert "More rules" in popovers(app)
+    assert button(app, "Reset all rules").disabled
+    assert headline(app)["Total"] == "$1,000.00"
+    assert trades(app) == [("Sell", "VTI", 2), ("Buy", "BND", 3)]
+
+
+def test_money_to_invest_is_forgotten_when_newer_holdings_may_include_it(
+    open_desk: OpenDesk, store: MemoryStore
+) -> None:
+    app = open_desk()
+    app.number_input(key="rebalance.main.cash_flow").set_value(1000.0).run()
+
+    store.save_portfolios(VISITOR.id, [a_portfolio({"VTI": 8, "BND": 3}, 1050)])
+    app.run()
+
+    assert headline(app)["Total"] == "$2,000.00"
+    assert app.number_input(key="rebalance.main.cash_flow").value == 0
+
+
+def test_without_trades_the_page_says_what_is_in_the_way(open_desk: OpenDesk) -> None:
+    app = open_desk()
+
+    app.selectbox(key="rebalance.main.selling").select_index(2).run()
+
+    assert trades(app) == []
+    assert "stays 20.00 % from its targets" in said(app)
+    assert "Sell only to raise cash" in said(app)
 
 
 # Files and the demo

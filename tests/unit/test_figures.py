@@ -75,3 +75,10 @@ def test_a_table_that_fits_is_not_folded() -> None:
     rows = many(MOST_ROWS - 1)
 
     assert fold_rows(rows) == rows
+
+
+def test_the_rows_keep_their_order_when_a_line_is_added() -> None:
+    figure = weights_figure([row("VTI", "0.8"), row("GLD", "0"), row("Cash", "0.2")])
+
+    assert figure.layout.yaxis.categoryorder == "array"
+    assert figure.layout.yaxis.categoryarray == ("VTI", "GLD", "Cash")

@@ -345,7 +345,8 @@ def test_all_prices_in_one_line() -> None:
     line = prices_line(quotes, ["F", "G"], SUNDAY)
 
     assert line == (
-        "Prices: Yahoo, 2 minutes ago · 2 from the file, 19 Nov 2026 to 20 Nov 2026 · 1 entered by hand · 2 missing"
+        "Prices: Yahoo, 2 minutes ago, the oldest 5 hours ago · 2 from the file, 19 Nov 2026 to 20 Nov 2026 · 1 entered by hand · "
+        "F and G missing"
     )
 
 
