@@ -41,12 +41,14 @@ def show_page() -> None:
     st.title("Accounts", anchor=False)
     accounts = session.accounts.list()
     show_saved(accounts)
-    if not accounts:
-        show_welcome()
+    welcome = st.container()
     file = ask_for_file(session)
     if file:
         show_preview(session, file, accounts)
         return
+    if not accounts:
+        with welcome:
+            show_welcome()
     for account in accounts:
         show_account(session, account)
     show_help(expanded=not accounts)
@@ -58,10 +60,11 @@ def show_page() -> None:
 def show_saved(accounts: tuple[Account, ...]) -> None:
     """What the last import saved, and the way on; said once."""
     saved = st.session_state.pop(_SAVED, ())
-    names = [account.name for account in accounts if account.id in saved]
+    names = {account.id: account.name for account in accounts if account.id in saved}
     if names:
-        st.success(f"Saved: {literal(', '.join(names))}.", icon=":material/check_circle:")
-        st.page_link("pages/rebalance.py", label="Rebalance it now", icon=":material/balance:")
+        st.success(f"Saved: {literal(', '.join(names.values()))}.", icon=":material/check_circle:")
+        first = literal(names.get(saved[0], "it"))
+        st.page_link("pages/rebalance.py", label=f"Rebalance {first} now", icon=":material/balance:")
 
 
 def show_welcome() -> None:
@@ -92,7 +95,7 @@ def facts_of(portfolio: Portfolio) -> str:
     account = portfolio.account
     lines = count(len(portfolio.positions), "position")
     aside = f"{len(portfolio.set_aside)} not traded" if portfolio.set_aside else ""
-    dated = f"as of {portfolio.as_of.day} {portfolio.as_of:%B %Y}" if portfolio.as_of else ""
+    dated = f"as of {portfolio.as_of.day} {portfolio.as_of:%b %Y}" if portfolio.as_of else ""
     taxed = TAXED[account.tax_treatment].split(" (", maxsplit=1)[0]
     return " · ".join(filter(None, (account.broker, account.masked_number, taxed, lines, aside, dated)))
 
@@ -139,7 +142,6 @@ def ask_for_file(session: Session) -> ImportedFile | None:
         "Import a positions file",
         key=f"accounts.upload.{st.session_state.get(_ROUND, 0)}",
         max_upload_size=LARGEST_MEGABYTES,
-        help="CSV from Fidelity, Schwab or Vanguard, or the generic CSV; at most 5 MB.",
     )
     st.caption(
         f"Positions CSV of Fidelity, Schwab or Vanguard, or the generic CSV. Nothing is saved before you agree.{hint}"

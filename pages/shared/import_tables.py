@@ -9,7 +9,7 @@ from streamlit.column_config import NumberColumn, TextColumn
 from allocation.imported import LineProblem
 from allocation.model import Portfolio
 from allocation.valuation import cost_of
-from pages.shared.look import money, units
+from pages.shared.look import NOT_KNOWN, money, units
 from pages.shared.tables import ROW_HEIGHT, grid_height
 
 MOST_ROWS = 12
@@ -23,8 +23,8 @@ def positions_table(portfolio: Portfolio) -> None:
             "symbol": position.symbol,
             "quantity": units(position.quantity),
             "price": money(quote.price, currency) if (quote := position.quote) else "not in the file",
-            "value": money(position.quantity * quote.price, currency) if quote else "",
-            "cost": money(cost, currency) if (cost := cost_of(position)) is not None else "",
+            "value": money(position.quantity * quote.price, currency) if quote else NOT_KNOWN,
+            "cost": money(cost, currency) if (cost := cost_of(position)) is not None else NOT_KNOWN,
             "name": position.name,
         }
         for position in portfolio.positions

@@ -12,6 +12,8 @@ from allocation.valuation import Valuation, printed_total
 
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^])")
+# Bare addresses become links whatever is escaped in them; an invisible word joiner (U+2060) keeps them text.
+_ADDRESS = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)
 NOT_KNOWN = "—"
 
 
@@ -53,7 +55,7 @@ def count(number: int, noun: str) -> str:
 
 def literal(text: str) -> str:
     """Text from a file or a person, to be shown letter by letter where Streamlit expects Markdown."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub("\\1\u2060", text))
 
 
 def account_header(portfolio: Portfolio) -> None:

@@ -2,18 +2,14 @@
 
 import csv
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.e2e.grid import GRID, TRADES, cell, region, trade_rows, type_and_enter, type_target
 from tests.e2e.running import RunningApp
 
 pytestmark = pytest.mark.browser
-
-GRID = "Lines of the account with editable targets and locks"
-TRADES = "Trades of the plan, sells first"
-TradeRow: TypeAlias = tuple[str, str, str]
 
 
 @pytest.fixture
@@ -23,39 +19,6 @@ def desk(demo_page: Page, server: RunningApp) -> Page:
     expect(demo_page.get_by_role("heading", name="Family brokerage")).to_be_visible()
     expect(cell(demo_page, TRADES, 0, 1)).to_have_text("LLY")
     return demo_page
-
-
-def region(page: Page, name: str) -> Locator:
-    return page.get_by_role("region", name=name)
-
-
-def cell(page: Page, name: str, row: int, column: int) -> Locator:
-    """A cell of the table that a grid keeps for screen readers."""
-    return region(page, name).get_by_test_id(f"glide-cell-{column}-{row}")
-
-
-def cells(page: Page, name: str) -> list[list[str]]:
-    """The text of a table, row by row, as a screen reader gets it."""
-    expect(cell(page, name, 0, 0)).to_be_attached()
-    rows = region(page, name).locator("[role=grid] tbody tr")
-    return [[text.strip() for text in row.locator("td").all_text_contents()] for row in rows.all()]
-
-
-def trade_rows(page: Page) -> list[TradeRow]:
-    return [(side, symbol, quantity.replace(",", "")) for side, symbol, quantity, *_ in cells(page, TRADES)]
-
-
-def type_target(page: Page, target: str) -> None:
-    """Into the first line: from its symbol two cells to the right, then the number, then Enter."""
-    region(page, GRID).click(position={"x": 30, "y": 51})
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    type_and_enter(page, target)
-
-
-def type_and_enter(page: Page, text: str) -> None:
-    page.keyboard.type(text, delay=80)  # as fast as fingers: the grid opens its editor at the first key
-    page.keyboard.press("Enter")
 
 
 def test_from_the_demo_to_a_trade_list(desk: Page, tmp_path: Path) -> None:
