@@ -15,6 +15,7 @@ _ALWAYS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 _OVER_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
+_CELL_EDITORS = ("data-grid-overlay-editor.*.js", "number-overlay-editor.*.js")
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -45,6 +46,18 @@ def _inline_script_hashes() -> list[str]:
     page = (folder_of("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
     digests = (hashlib.sha256(script.encode()).digest() for script in _INLINE_SCRIPT.findall(page))
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+
+
+@lru_cache(maxsize=1)
+def cell_editors() -> str:
+    """The Link header that has a page load the grid's cell editor early.
+
+    Streamlit asks for it at the first key typed into a grid, and the keys typed until it is there are lost: of a first
+    "25" the target would be 5.
+    """
+    scripts = folder_of("streamlit") / "static" / "static" / "js"
+    names = sorted(found.name for pattern in _CELL_EDITORS for found in scripts.glob(pattern))
+    return ", ".join(f"<./static/js/{name}>; rel=modulepreload" for name in names)
 
 
 def folder_of(package: str) -> Path:

@@ -31,7 +31,7 @@ from pages.shared.browser import (
 )
 from pages.shared.button import BUTTON_PATH, button_document
 from pages.shared.cache import departures, mailbox, workbench
-from pages.shared.headers import protection
+from pages.shared.headers import cell_editors, protection
 
 _log = logging.getLogger("evenkeel.server")
 
@@ -180,6 +180,8 @@ def _dressed(scope: Scope, send: Send) -> Send:
             if not scope["path"].startswith((_COMPONENT_PATH, CALLBACK_PATH)):
                 headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
                 _name_browser(scope, headers)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.setdefault("Link", cell_editors())
         await send(message)
 
     return dressed

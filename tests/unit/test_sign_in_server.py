@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from allocation.settings import Settings
-from pages.shared import server
+from pages.shared import headers, server
 from pages.shared.browser import COOKIE, SECURE_COOKIE
 from pages.shared.server import MIDDLEWARE, ROUTES, show_fault
 from tests.openid_provider import OpenIdProvider, running_provider
@@ -144,6 +144,14 @@ def test_a_page_may_run_our_own_scripts_only(client: TestClient) -> None:
     assert rules["default-src"] == rules["frame-ancestors"] == "'self'"
     assert re.fullmatch(r"'self'( 'sha256-[A-Za-z0-9+/]{43}=')+", rules["script-src"])
     assert not any(scheme in policy for scheme in ("http:", "https:", "*"))
+
+
+def test_a_page_loads_the_cell_editor_before_the_first_key(client: TestClient) -> None:
+    files = re.findall(r"<\./(static/js/[\w.-]+\.js)>; rel=modulepreload", client.get("/").headers["link"])
+
+    assert len(files) == 2
+    assert all((headers.folder_of("streamlit") / "static" / file).is_file() for file in files)
+    assert "link" not in client.get("/script.js").headers
 
 
 def test_only_an_answer_over_https_promises_to_stay_with_it(client: TestClient) -> None:
