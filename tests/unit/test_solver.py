@@ -111,6 +111,20 @@ def test_a_share_dearer_than_all_else_is_settled_exactly(objective: Objective) -
     assert solution.value == min(s.value for s in fixed if s is not None)
 
 
+def test_a_small_account_is_settled_without_exchanging_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("exchanging took nine tenths of the time of a small plan")
+
+    monkeypatch.setattr("allocation.solver.branch.exchange", never)
+    prices = (25_010, 7_231, 19_044, 4_127, 8_803, 31_250, 1_299, 5_817)
+    lines = tuple(Line(step=p, held=p * 7, target=250_003, lowest=-7, highest=400) for p in prices)
+
+    solution = solve(Problem(lines, cash=1_300_000, cash_target=0))
+
+    assert solution is not None
+    assert solution.proved
+
+
 def settled(problem: Problem, k: int) -> Problem:
     """The same problem with the first line's trade made already."""
     first, *rest = problem.lines
