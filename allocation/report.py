@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from allocation.trade_plan import Snapshot, Trade, TradePlan
@@ -66,8 +67,10 @@ def trades_frame(plan: TradePlan) -> "pd.DataFrame":
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def trades_csv(plan: TradePlan, currency: str = "") -> str:
+def trades_csv(plan: TradePlan, currency: str = "", account_names: Mapping[str, str] | None = None) -> str:
     """The trades as CSV: a header row, sells first, plain numbers, lines ending in CR LF as RFC 4180 has them.
+
+    An account stands there by the name given for its id, or by the id.
 
     Text that a spreadsheet would take for a formula gets a leading apostrophe. Encode as "utf-8-sig" when writing a
     file, so that a spreadsheet reads account names outside ASCII.
@@ -75,8 +78,10 @@ def trades_csv(plan: TradePlan, currency: str = "") -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
+    names = account_names or {}
     for trade in plan.trades:
-        row = {**_row(trade), "currency": currency, "plan_id": plan.plan_id}
+        name = names.get(trade.account, trade.account)
+        row = {**_row(trade), "account": name, "currency": currency, "plan_id": plan.plan_id}
         writer.writerow([_cell(row[column]) for column in CSV_COLUMNS])
     return text.getvalue()
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Literal
 
 import streamlit as st
@@ -11,16 +10,14 @@ import streamlit as st
 from allocation import desk
 from allocation.allocation import Session
 from allocation.desk import DeskLine
-from allocation.errors import listed
 from allocation.figures import weights_figure
 from allocation.model import Portfolio
 from allocation.report import trades_csv
-from allocation.rules import OutsideTarget, Rules, Selling
-from allocation.trade_plan import Status, TradePlan
-from allocation.valuation import printed_total
-from pages.shared.look import NOT_KNOWN, account_header, beside_total, count, literal, money, no_account, percent
+from allocation.rules import Rules
+from allocation.trade_plan import TradePlan
+from pages.shared.look import NOT_KNOWN, account_header, account_label, count, literal, money, no_account, percent
 from pages.shared.prices import fetch_once, price_panel
-from pages.shared.rules_form import SELLING, rules_form
+from pages.shared.rules_form import rules_form
 from pages.shared.state import require_session
 from pages.shared.tables import (
     EDITABLE,
@@ -31,6 +28,15 @@ from pages.shared.tables import (
     set_aside_table,
     trades_columns,
     trades_frame,
+)
+from pages.shared.verdict import (
+    CALCULATED,
+    SAID_OTHERWISE,
+    beside_plan_text,
+    no_trades_text,
+    proof_text,
+    total_in_cents,
+    without_target_text,
 )
 from pages.shared.whatif import (
     View,
@@ -45,13 +51,6 @@ from pages.shared.whatif import (
     spread_rest,
     try_plan,
 )
-
-_WITHOUT_TARGET = {
-    OutsideTarget.SELL: "No target, so the plan sells all of",
-    OutsideTarget.HOLD: "No target, so kept as they are and counted in the weights:",
-    OutsideTarget.EXCLUDE: "No target, so left out of the plan and of the weights:",
-}
-
 
 # A phone shows the toolbar of a table all the time, above it: room for it, so that it covers no button.
 _PHONE_STYLE = """<style>
@@ -124,28 +123,15 @@ def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
     with st.container(horizontal=True, key="rebalance-headline"):
         for label, figure in figures.items():
             st.metric(label, literal(figure), border=True, help=_HEADLINE_HELP.get(label))
-    if beside := beside_total(view.portfolio, view.valuation):
+    if beside := beside_plan_text(view, plan):
         st.caption(literal(beside))
 
 
-def total_in_cents(view: View, plan: TradePlan) -> Decimal:
-    """The plan's total before its trades, each line in cents as the account's broker prints it."""
-    return plan.before.total - view.valuation.total + printed_total(view.portfolio, view.valuation)
-
-
 _HEADLINE_HELP = {
-    "Total": "Everything in the account, money put in or taken out included.",
+    "Total": "What the plan divides: holdings, cash, and money put in or taken out.",
     "Drift": "Half the sum of all distances between weight and target, cash included: 0 % is on target.",
     "Turnover": "Half of what is bought and sold, as a part of the total.",
 }
-
-
-def proof_text(plan: TradePlan, currency: str) -> str:
-    """How near the plan is known to come to the best there is."""
-    if plan.status == Status.OPTIMAL:
-        return ":material/verified: **Best possible under your rules: proved.**"
-    short = max(plan.objective.value - plan.objective.bound, Decimal("0.01"))
-    return f":material/rule: **Within {literal(money(short, currency))} of the proved bound.**"
 
 
 # ── Targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,9 +250,8 @@ def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan |
     """What is easily overlooked: holdings without a target, and remarks of the plan."""
     names = desk.without_target(lines)
     if names:
-        said = f"{_WITHOUT_TARGET[rules.outside_target]} {listed(names)}. Set a target, or choose under More rules → Holdings without a target."
-        st.warning(literal(said), icon=":material/visibility:")
-    for remark in plan.remarks if plan else ():
+        st.warning(literal(without_target_text(names, rules)), icon=":material/visibility:")
+    for remark in (r for r in plan.remarks if r.code not in SAID_OTHERWISE) if plan else ():
         st.caption(f":material/info: {literal(remark.message)}")
 
 
@@ -285,7 +270,7 @@ def show_trades(view: View, plan: TradePlan, rules: Rules) -> None:
     # Above the table: its toolbar, which comes up there under the pointer, would lie on the buttons.
     totals, currency = plan.totals, view.account.currency
     sums = f"Sell {money(totals.sells, currency)} · buy {money(totals.buys, currency)}"
-    st.caption(literal(f"{count(totals.trades, 'trade')} · {sums} · {_CALCULATED}"))
+    st.caption(literal(f"{count(totals.trades, 'trade')} · {sums} · {CALCULATED}"))
     st.dataframe(
         trades_frame(plan),
         key="rebalance.trades",
@@ -297,34 +282,13 @@ def show_trades(view: View, plan: TradePlan, rules: Rules) -> None:
     )
 
 
-_CALCULATED = "Calculated from your targets and rules at the prices shown."
-
-
-def no_trades_text(plan: TradePlan, rules: Rules) -> str:
-    """Why nothing is to be done: there is nothing to gain, or the rules are in the way of it."""
-    if plan.after.drift < _AS_GOOD_AS_NONE:
-        return "On target: no trades."
-    near = f"No trades: the account stays {percent(plan.after.drift)} from its targets"
-    match rules.selling:
-        case Selling.TO_RAISE_CASH:
-            return f"{near}. The cash at hand is enough, and with **{SELLING[rules.selling]}** nothing else is traded."
-        case Selling.NEVER:
-            return f"{near}. With **{SELLING[rules.selling]}** only the cash at hand can bring it nearer."
-    if plan.status == Status.OPTIMAL:
-        return f"{near}, and no trade your rules allow brings it nearer."
-    return f"{near}; none was found that brings it nearer."
-
-
-_AS_GOOD_AS_NONE = Decimal("0.0005")  # half of a tenth of a percent: what rounding weights to 0.01 % leaves
-
-
 def show_downloads(view: View, plan: TradePlan) -> None:
     """The plan as files; named by account and day."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", view.account.name).strip("-") or "account"
     stem = f"evenkeel-{name}-{view.now:%Y-%m-%d}"
     st.download_button(
         "Download CSV",
-        trades_csv(plan, view.account.currency).encode("utf-8-sig"),
+        trades_csv(plan, view.account.currency, {view.account.id: account_label(view.account)}).encode("utf-8-sig"),
         f"{stem}.csv",
         "text/csv",
         key="rebalance.csv",

@@ -6,7 +6,7 @@ from decimal import Decimal
 import streamlit as st
 
 from allocation.imported import value_set_aside
-from allocation.model import Portfolio
+from allocation.model import Account, Portfolio
 from allocation.money import decimals, plain
 from allocation.valuation import Valuation, printed_total
 
@@ -36,16 +36,28 @@ def units(quantity: Decimal) -> str:
     return f"{quantity:,.{min(decimals(Decimal(plain(quantity))), 6)}f}"
 
 
-def beside_total(portfolio: Portfolio, valuation: Valuation) -> str:
-    """What is set aside and so not in the total, and what it comes to with it; empty when nothing is."""
-    if not portfolio.set_aside:
-        return ""
+def beside_total(
+    portfolio: Portfolio, valuation: Valuation, total: Decimal | None = None, left_out: Decimal = Decimal(0)
+) -> str:
+    """What is left out of the plan or set aside and so not in the total, and what it comes to with it; else empty.
+
+    Args:
+        portfolio: the account.
+        valuation: what its holdings are worth.
+        total: the total shown, where that is not what the holdings come to.
+        left_out: what the lines are worth that a plan leaves out.
+    """
     currency, aside = portfolio.account.currency, value_set_aside(portfolio)
-    if not aside:
-        return f"{count(len(portfolio.set_aside), 'line')} set aside without a value, not in the total."
-    said = f"{money(aside, currency)} set aside, not in the total"
-    whole = printed_total(portfolio, valuation) + aside
-    return f"{said}." if valuation.unpriced else f"{said}; with it the account comes to {money(whole, currency)}."
+    amounts = {"left out": left_out, "set aside": aside}
+    said = " and ".join(f"{money(amount, currency)} {fate}" for fate, amount in amounts.items() if amount)
+    if not said:
+        lines = len(portfolio.set_aside)
+        return f"{count(lines, 'line')} set aside without a value, not in the total." if lines else ""
+    if valuation.unpriced:
+        return f"{said}, not in the total."
+    whole = (printed_total(portfolio, valuation) if total is None else total) + left_out + aside
+    with_it = "them" if left_out and aside else "it"
+    return f"{said}, not in the total; with {with_it} the account comes to {money(whole, currency)}."
 
 
 def count(number: int, noun: str) -> str:
@@ -56,6 +68,11 @@ def count(number: int, noun: str) -> str:
 def literal(text: str) -> str:
     """Text from a file or a person, to be shown letter by letter where Streamlit expects Markdown."""
     return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub("\\1\u2060", text))
+
+
+def account_label(account: Account) -> str:
+    """What an account is called where it stands among others: "Brokerage · …4321"."""
+    return " · ".join(filter(None, (account.name, account.masked_number)))
 
 
 def account_header(portfolio: Portfolio) -> None:

@@ -129,7 +129,7 @@ def trades_columns(plan: TradePlan, currency: str) -> dict[str, Any]:
         "before": NumberColumn("Current %", width=84, format="%.2f"),
         "after": NumberColumn("After %", width=72, format="%.2f"),
         "target": NumberColumn("Target %", width=76, format="%.2f"),
-        "reason": TextColumn("Reason", width=420),
+        "reason": TextColumn("Reason", width=370),
     }
 
 

@@ -157,6 +157,18 @@ def test_a_holding_without_a_target_is_pointed_out(open_desk: OpenDesk) -> None:
     assert ("Sell", "BND", 3) in trades(app)
 
 
+def test_a_line_left_out_of_the_plan_is_accounted_for_beside_the_total(open_desk: OpenDesk) -> None:
+    app = type_into(open_desk(), BND={"target": None})
+
+    app.selectbox(key="rebalance.main.outside").select_index(2)
+    app.number_input(key="rebalance.main.cash_flow").set_value(1000.0).run()
+
+    assert headline(app)["Total"] == "$1,850.00"
+    captions = " ".join(c.value for c in app.caption).replace("\\", "")
+    assert "$150.00 left out, not in the total; with it the account comes to $2,000.00." in captions
+    assert "left out of the plan, the total and the weights: BND" in said(app).replace("\\", "")
+
+
 @pytest.mark.parametrize(
     "answer",
     [

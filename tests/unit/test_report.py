@@ -41,6 +41,14 @@ def test_the_csv_has_the_currency_it_is_given():
     assert rows_of(report.trades_csv(a_small_plan(), "EUR"))[0]["currency"] == "EUR"
 
 
+def test_the_csv_names_an_account_as_its_owner_knows_it():
+    plan = a_small_plan()
+
+    rows = rows_of(report.trades_csv(plan, "USD", {plan.trades[0].account: "Brokerage · …4321"}))
+
+    assert {row["account"] for row in rows} == {"Brokerage · …4321"}
+
+
 def test_the_csv_ends_its_lines_as_rfc_4180_has_them():
     text = a_small_plan().to_csv()
 
