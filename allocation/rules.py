@@ -58,7 +58,8 @@ class Rules:
 
     def __post_init__(self) -> None:
         for name in ("lock", "do_not_buy", "do_not_sell"):
-            object.__setattr__(self, name, frozenset(getattr(self, name)))
+            named = getattr(self, name)
+            object.__setattr__(self, name, frozenset((named,) if isinstance(named, str) else named))
         read = {s: to_decimal(step, f"The increment of {s}") for s, step in self.increments.items()}
         object.__setattr__(self, "increments", MappingProxyType(read))
         for name, choices in (("objective", Objective), ("selling", Selling), ("outside_target", OutsideTarget)):

@@ -1,6 +1,6 @@
 """The facts and the rules laid out line by line, in exact numbers: what is held, what is wanted, what may be traded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +19,9 @@ from allocation.money import to_decimal
 from allocation.planning.exact import money_text
 from allocation.rules import OutsideTarget, Rules, Selling
 from allocation.targets import TargetAllocation
+
+# Beyond this many lines an answer would take minutes.
+MOST_LINES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def lay_out(
     excluded = outside if rules.outside_target == OutsideTarget.EXCLUDE else ()
     weights = target.exact_weights
     symbols = sorted((held.keys() - set(excluded)) | {s for s, w in weights.items() if w})
+    _refuse_too_many(symbols)
     priced = _prices_of(symbols, prices)
     flow = _exact(cash_flow, "cash_flow")
     cash = _exact(portfolio.cash, "The cash") + flow
@@ -117,6 +121,7 @@ def lay_out(
         outside=outside,
     )
     _refuse_nothing_to_divide(sheet)
+    _refuse_no_target(target)
     return sheet
 
 
@@ -167,6 +172,22 @@ def _refuse_spelling_twice(portfolio: Portfolio, target: TargetAllocation) -> No
         spelled = listed(f"{held} (held) and {wanted} (target)" for held, wanted in pairs)
         raise TargetError(
             f"{spelled} differ only in capitals. Spell a symbol the same way in both.", [h for h, _ in pairs]
+        )
+
+
+def _refuse_no_target(target: TargetAllocation) -> None:
+    if not target.weights:
+        raise TargetError(
+            "The target is empty. Give at least one security a weight; to sell everything, give each holding the weight 0.",
+            ("target",),
+        )
+
+
+def _refuse_too_many(symbols: Sequence[str]) -> None:
+    if len(symbols) > MOST_LINES:
+        raise TargetError(
+            f"The account and its target come to {len(symbols):,} lines; at most {MOST_LINES:,} are planned together.",
+            ("target",),
         )
 
 

@@ -334,3 +334,21 @@ def test_weights_and_prices_straight_from_floats_are_exact() -> None:
 
     assert plan.status == Status.OPTIMAL
     assert plan.shares == {"A": Decimal(33), "B": Decimal(33)}
+
+
+def test_an_empty_target_is_refused_and_sells_nothing() -> None:
+    with pytest.raises(TargetError, match="The target is empty"):
+        calculate_investment_allocation({}, {"A": 10}, {"A": 5})
+
+
+def test_everything_is_sold_when_the_target_says_so() -> None:
+    plan = calculate_investment_allocation({"A": 0}, {"A": 10}, {"A": 5})
+
+    assert plan.shares == {"A": Decimal(-5)}
+
+
+def test_more_lines_than_can_be_planned_are_refused_with_their_number() -> None:
+    symbols = [f"S{i}" for i in range(5_001)]
+
+    with pytest.raises(TargetError, match="5,001 lines; at most 5,000"):
+        calculate_investment_allocation(dict.fromkeys(symbols, "0.0001"), dict.fromkeys(symbols, 1), cash=1000)

@@ -57,3 +57,7 @@ def test_rules_read_money_in_any_accepted_form() -> None:
 
     assert rules.cash_reserve == Decimal("12.5")
     assert rules.increment_of("VTI") == Decimal("0.001")
+
+
+def test_a_single_symbol_locks_that_symbol_and_not_its_letters() -> None:
+    assert Rules(lock="VTI").lock == {"VTI"}
