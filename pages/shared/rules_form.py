@@ -117,7 +117,6 @@ def _money_input(account: Account, name: str, label: str, step: float, lowest: f
     """Money to the cent; an emptied field counts as none."""
     typed = st.number_input(
         label,
-        value=0.0,
         step=step,
         format="%.2f",
         min_value=lowest,

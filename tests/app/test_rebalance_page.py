@@ -371,7 +371,7 @@ def test_rules_out_of_sight_are_counted_and_all_can_be_reset(open_desk: OpenDesk
 
 
 def test_money_to_invest_is_forgotten_when_newer_holdings_may_include_it(
-    open_desk: OpenDesk, store: MemoryStore
+    open_desk: OpenDesk, store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = open_desk()
     app.number_input(key="rebalance.main.cash_flow").set_value(1000.0).run()
@@ -381,6 +381,7 @@ def test_money_to_invest_is_forgotten_when_newer_holdings_may_include_it(
 
     assert headline(app)["Total"] == "$2,000.00"
     assert app.number_input(key="rebalance.main.cash_flow").value == 0
+    assert "default value" not in caplog.text + said(app)
 
 
 def test_without_trades_the_page_says_what_is_in_the_way(open_desk: OpenDesk) -> None:
