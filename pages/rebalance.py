@@ -22,6 +22,7 @@ from pages.shared.state import require_session
 from pages.shared.tables import (
     EDITABLE,
     ROW_HEIGHT,
+    SCROLLBAR_HEIGHT,
     desk_columns,
     desk_frame,
     grid_height,
@@ -215,7 +216,7 @@ def show_grid(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) -
             column_config=columns,
             disabled=[name for name in frame.columns if name not in EDITABLE],
             row_height=ROW_HEIGHT,
-            height=grid_height(len(lines)),
+            height=grid_height(len(lines)) + SCROLLBAR_HEIGHT,
             placeholder=NOT_KNOWN,
             alt="Lines of the account with editable targets and locks",
         )

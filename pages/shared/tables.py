@@ -20,6 +20,7 @@ from pages.shared.look import CURRENCY_SIGNS, money
 EDITABLE = ("target", "locked")
 ROW_HEIGHT = 34
 MOST_ROWS_SHOWN = 14
+SCROLLBAR_HEIGHT = 11  # of a grid wider than its place; it lies on the last row and would take its clicks
 
 
 def grid_height(rows: int, most: int = MOST_ROWS_SHOWN) -> int:

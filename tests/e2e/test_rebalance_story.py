@@ -67,3 +67,22 @@ def test_one_edit_after_another_goes_on_by_keyboard_alone(desk: Page) -> None:
     expect(desk.get_by_text("target 4.00 %")).to_be_visible()
     expect(cell(desk, GRID, 0, 2)).to_have_text("9")
     expect(cell(desk, GRID, 1, 2)).to_have_text("21")
+
+
+def test_a_first_number_typed_fast_loses_no_key(desk: Page) -> None:
+    region(desk, GRID).click(position={"x": 190, "y": 51})
+
+    desk.keyboard.type("9.5", delay=30)
+    desk.wait_for_timeout(100)
+    desk.keyboard.press("Enter")
+
+    expect(cell(desk, GRID, 0, 2)).to_have_text("9.5")
+
+
+def test_the_last_row_is_edited_where_the_scrollbar_would_lie(desk: Page) -> None:
+    last = 11
+    region(desk, GRID).click(position={"x": 190, "y": 34 * (last + 2) - 4})
+
+    type_and_enter(desk, "1")
+
+    expect(cell(desk, GRID, last, 2)).to_have_text("1")
