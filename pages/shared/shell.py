@@ -55,6 +55,7 @@ def show() -> None:
         _sidebar(session)
         _watch()
     page.run()
+    state.tell_aside()
 
 
 def first_page(session: Session) -> str:

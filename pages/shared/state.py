@@ -23,6 +23,7 @@ _SIGNED_IN = "state.signed_in"
 _STRANGER = "state.stranger"
 _ATTEMPTS = "state.attempts"
 _NOTICE = "state.notice"
+_ASIDE = "state.aside"
 _ACCOUNT = "account"
 _ENDED = "Your session has ended. Sign in again to go on."
 
@@ -147,6 +148,12 @@ def take_notice() -> str:
     return notice
 
 
+def tell_aside() -> None:
+    """Show what was noticed on the way to this page; a run that goes on to another page leaves it for that one."""
+    if aside := st.session_state.pop(_ASIDE, ""):
+        st.toast(aside, icon=":material/info:")
+
+
 def selected_account(session: Session) -> str | None:
     """The selected account's id; the first one when none was chosen yet or the chosen one is gone.
 
@@ -157,7 +164,7 @@ def selected_account(session: Session) -> str | None:
         return None
     selected, named = session.accounts.selected_id, st.query_params.get(_ACCOUNT)
     if selected is None and named is not None and named not in known:
-        st.toast("The address names an account that is not among yours. This is another one.", icon=":material/info:")
+        st.session_state[_ASIDE] = "The address names an account that is not among yours. This is another one."
     chosen = next(account_id for account_id in (selected, named, known[0]) if account_id in known)
     if named != chosen:
         st.query_params[_ACCOUNT] = chosen
