@@ -28,7 +28,7 @@ def main() -> None:
             take(page, "sign-in", height=760)
             open_demo(page)
             choose(page, "Family brokerage")
-            take(page, "rebalance")
+            take(page, "rebalance", height=1400)
             page.get_by_role("link", name="Holdings").click()
             take(page, "holdings", height=900)
             page.get_by_role("link", name="Accounts").click()
