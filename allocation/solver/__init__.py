@@ -2,8 +2,9 @@
 
 In three moves: find the price on cash at which the lines nearly balance (`multiplier`), let every line pick its
 cheapest trade at that price (`pricing`), then search the deviations from there (`menu`, `search`): first at a glance for
-a good plan, improved by `exchange`, then through everything that could beat it, which proves the best. Where one share
-is worth more than all the rest, `branch` settles its quantity first.
+a good plan, improved by `exchange`, then through everything that could beat it, which proves the best. What l1 leaves
+open, because it does not care which line falls short, `leftover` settles; where one share is worth more than all the
+rest, `branch` fixes its quantity first.
 """
 
 from allocation.rules import Objective

@@ -7,6 +7,7 @@ the bound may buy half of it. With its quantity fixed, the remaining lines close
 from dataclasses import replace
 
 from allocation.solver.exchange import exchange
+from allocation.solver.leftover import least_leftover
 from allocation.solver.multiplier import cash_price
 from allocation.solver.pricing import Priced, Scale, allows
 from allocation.solver.problem import Line, Problem
@@ -37,10 +38,22 @@ class Solver:
         found = Search(priced, _TRIAL, found).run()
         if not self._settled(_in_costs(priced, found)):
             found = Search(priced, _PROOF, exchange(priced, found)).run()
-        outcome = _in_costs(priced, found)
+        outcome = self._with_least_leftover(priced, _in_costs(priced, found))
         if depth >= _DEEPEST or self._settled(outcome):
             return outcome
         return self._settle_dearest(priced, outcome, depth)
+
+    def _with_least_leftover(self, priced: Priced, outcome: Found) -> Found:
+        """What is still open may be a mere question of adding up prices."""
+        exact = None if self._settled(outcome) else least_leftover(priced.problem)
+        if exact is None:
+            return outcome
+        steps, distance = exact
+        proved = distance * self._scale.whole
+        if outcome.regret is not None and outcome.regret // self._scale.whole == distance:
+            return replace(outcome, dropped=proved)
+        regret = priced.regret(steps)
+        return outcome if regret is None else Found(priced.bound + regret, steps, proved)
 
     def _settled(self, outcome: Found) -> bool:
         """Whether nothing unseen can have a better φ."""

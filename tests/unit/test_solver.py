@@ -8,6 +8,7 @@ import pytest
 
 from allocation.rules import Objective
 from allocation.solver import Line, Problem, solve
+from allocation.solver.leftover import least_leftover
 
 OBJECTIVES = [Objective.L2, Objective.L1]
 
@@ -169,3 +170,32 @@ def test_no_cash_and_nothing_to_sell_has_no_solution() -> None:
     line = Line(step=10, held=50, target=50, lowest=0, highest=5)
 
     assert solve(Problem((line,), cash=-1, cash_target=0)) is None
+
+
+def test_what_can_be_left_over_at_least_is_found_by_adding_up_prices() -> None:
+    for seed in range(300):
+        problem = replace(a_random_problem(Random(seed)), objective=Objective.L1, highest_cash=None)
+        best = enumerate_best(problem)
+
+        exact = least_leftover(problem)
+
+        if exact is not None:
+            steps, distance = exact
+            found = rank(problem, steps)
+            assert best is not None, seed
+            assert found is not None, seed
+            assert distance == found[0] == best[0], seed
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_buying_only_for_twenty_lines_is_proved_under_l1(seed: int) -> None:
+    random = Random(seed)
+    prices = [random.randint(500, 60_000) for _ in range(20)]
+    held = [random.randint(0, 30) for _ in prices]
+    value = sum(p * h for p, h in zip(prices, held, strict=True)) + 1_000_000
+    lines = tuple(Line(p * 20, p * h * 20, value, 0, 1_000_000 // p) for p, h in zip(prices, held, strict=True))
+
+    solution = solve(Problem(lines, 20_000_000, 0, Objective.L1))
+
+    assert solution is not None
+    assert solution.proved
