@@ -143,9 +143,9 @@ def show_target_bar(view: View) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="rebalance-bar"):
         st.subheader("Targets", anchor=False, width="content")
         st.space("stretch")
-        if view.unsaved:
+        if view.edited:
             st.badge("Unsaved what-if", icon=":material/edit_note:", color="orange")
-        _button("Reset", edit_draft, saved_draft, icon=":material/undo:", disabled=not view.unsaved)
+        _button("Reset", edit_draft, saved_draft, icon=":material/undo:", disabled=not view.edited)
         _button("Save targets", save_targets, icon=":material/save:", kind="primary", disabled=not view.unsaved)
     if view.saved is None:
         st.caption(

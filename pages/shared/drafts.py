@@ -10,6 +10,8 @@ from allocation.errors import AllocationError, TargetError
 from allocation.model import Portfolio
 from allocation.trade_plan import TradePlan
 
+NOTHING_DRAFTED = Draft({})
+
 
 @dataclass
 class Bench:
@@ -24,6 +26,7 @@ class Bench:
     draft: Draft
     symbols: tuple[str, ...]
     begun: bool = False
+    first: Draft = NOTHING_DRAFTED
     epoch: int = 0
     mistyped: str = ""
     notice: str = ""
@@ -53,7 +56,7 @@ class Bench:
         """Make the first draft as soon as it can be made; what was typed meanwhile goes before it."""
         first = None if self.begun else start()
         if first is not None:
-            self.begun = True
+            self.begun, self.first = True, first
             self.start_grid(replace(first, percents={**first.percents, **self.draft.percents}), portfolio)
 
     def change(self, verb: Callable[[Draft], Draft], portfolio: Portfolio) -> None:
@@ -76,7 +79,9 @@ def bench_of(portfolio: Portfolio, start: Callable[[], Draft | None]) -> Bench:
     """The account's bench, with a grid whose rows are the account's lines of now."""
     key = f"rebalance.{portfolio.account.id}.bench"
     if key not in st.session_state:
-        st.session_state[key] = Bench(portfolio.account.id, Draft({}), Draft({}), desk_symbols(portfolio, Draft({})))
+        st.session_state[key] = Bench(
+            portfolio.account.id, NOTHING_DRAFTED, NOTHING_DRAFTED, desk_symbols(portfolio, NOTHING_DRAFTED)
+        )
     bench: Bench = st.session_state[key]
     bench.begin(start, portfolio)
     if bench.grid_key not in st.session_state or bench.symbols != desk_symbols(portfolio, bench.base):

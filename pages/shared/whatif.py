@@ -43,6 +43,12 @@ class View:
         """Whether the draft says something else than the saved target."""
         return self.saved is None or not desk.same_target(self.bench.draft, desk.draft_of(self.saved))
 
+    @property
+    def edited(self) -> bool:
+        """Whether somebody changed the draft from where it began."""
+        began = self.bench.first if self.saved is None else desk.draft_of(self.saved)
+        return not desk.same_target(self.bench.draft, began)
+
     def lines(self, plan: TradePlan | None) -> tuple[DeskLine, ...]:
         """The lines as they are drafted and, with a plan, what becomes of them."""
         return desk.desk_lines(self.portfolio, self.bench.draft, self.quotes, plan)
@@ -121,6 +127,7 @@ def saved_draft(view: View, _: Draft) -> Draft:
     draft = first_draft(view.portfolio, view.saved, view.quotes)
     if draft is None:
         raise MissingPriceError(view.valuation.unpriced)
+    view.bench.first = draft
     return draft
 
 

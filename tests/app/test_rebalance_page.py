@@ -429,3 +429,13 @@ def test_a_price_that_comes_late_does_not_turn_into_a_sale_of_everything(open_ap
     assert trades(app) == []
     assert rows(app)["VTI"]["target"] == pytest.approx(80)
     assert rows(app)["NEW"]["target"] == pytest.approx(15)
+
+
+def test_an_untouched_account_without_saved_targets_is_no_what_if_yet(open_app: OpenApp) -> None:
+    app = open_page(open_app, PAGE, store_with(a_portfolio({"VTI": 8}, 200)), PRICES)
+    assert button(app, "Reset").disabled
+    assert not button(app, "Save targets").disabled
+
+    type_into(app, VTI={"target": 50.0})
+
+    assert not button(app, "Reset").disabled
