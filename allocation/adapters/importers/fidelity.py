@@ -15,10 +15,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from allocation.adapters.importers.amounts import read_amount, read_cost
+from allocation.adapters.importers.amounts import read_amount
 from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.lines import Line
+from allocation.adapters.importers.lines import Line, read_line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import (
     Columns,
@@ -133,7 +133,7 @@ def _read_row(
     row: Row, columns: Columns, account: AccountDraft, reading: Reading, sums: list[tuple[AccountDraft, Line]]
 ) -> None:
     try:
-        line = _line(row, columns)
+        line = read_line(row, columns, _symbol(columns.cell(row, "symbol")))
         pending = _pending_amount(row, line) if _is_pending(row, columns) else None
     except NumberError as error:
         reading.problems.append(LineProblem(row.number, row.text, str(error), account.id))
@@ -166,24 +166,9 @@ def _number_and_name(both: str) -> tuple[str, str]:
     return (number, name.strip(" -")) if digits >= _FEWEST_DIGITS else ("", both)
 
 
-def _line(row: Row, columns: Columns) -> Line:
-    symbol = columns.cell(row, "symbol")
-    label = symbol or columns.cell(row, "name") or "the line"
-    cost, fault = read_cost(columns.cell(row, "cost"), f"The cost basis of {label}")
-    unit_cost, unit_fault = read_cost(columns.cell(row, "unit_cost"), f"The average cost basis of {label}")
-    return Line(
-        number=row.number,
-        text=row.text,
-        symbol=symbol if symbol.startswith("-") else symbol.rstrip("*"),
-        name=columns.cell(row, "name"),
-        quantity=read_amount(columns.cell(row, "quantity"), f"The quantity of {label}"),
-        price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
-        value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
-        cost=cost,
-        unit_cost=unit_cost,
-        kind=columns.cell(row, "kind"),
-        cost_fault=fault or unit_fault,
-    )
+def _symbol(printed: str) -> str:
+    """The symbol without the asterisks of core cash; those after a dash belong to an option."""
+    return printed if printed.startswith("-") else printed.rstrip("*")
 
 
 def _is_cash(line: Line, starred: bool) -> bool:

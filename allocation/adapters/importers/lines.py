@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
+from allocation.adapters.importers.amounts import read_amount, read_cost
+from allocation.adapters.importers.table import Columns, Row
 from allocation.model import LARGEST_PRICE, SMALLEST_PRICE
 from allocation.money import MOST_DECIMALS, decimals, plain
 
@@ -51,6 +53,30 @@ class Line:
     def label(self) -> str:
         """How a person would recognise the line."""
         return (" ".join(part for part in (self.symbol, self.name) if part) or self.text)[:LONGEST_LABEL]
+
+
+def read_line(row: Row, columns: Columns, symbol: str) -> Line:
+    """The holding a row tells of, under a symbol its broker's reader has cleaned.
+
+    Raises:
+        NumberError: a quantity, price or value that is no amount; an unreadable cost costs the line only its lot.
+    """
+    label = symbol or columns.cell(row, "name") or "the line"
+    cost, fault = read_cost(columns.cell(row, "cost"), f"The cost basis of {label}")
+    unit_cost, unit_fault = read_cost(columns.cell(row, "unit_cost"), f"The cost of one unit of {label}")
+    return Line(
+        number=row.number,
+        text=row.text,
+        symbol=symbol,
+        name=columns.cell(row, "name"),
+        quantity=read_amount(columns.cell(row, "quantity"), f"The quantity of {label}"),
+        price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
+        value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
+        cost=cost,
+        unit_cost=unit_cost,
+        kind=columns.cell(row, "kind"),
+        cost_fault=fault or unit_fault,
+    )
 
 
 def reason_to_set_aside(line: Line, price_expected: bool = True) -> str | None:

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from allocation.adapters.importers.amounts import read_amount, read_cost
 from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.lines import LONGEST_LABEL, Line
+from allocation.adapters.importers.lines import LONGEST_LABEL, Line, read_line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Columns, Row, columns_of, header_names, refuse_ragged, require_columns
 from allocation.errors import ImportFileError, NumberError, listed
@@ -159,7 +158,7 @@ def _is_prose(row: Row) -> bool:
 
 def _read_row(row: Row, columns: Columns, account: AccountDraft) -> None:
     try:
-        line = _line(row, columns)
+        line = read_line(row, columns, columns.cell(row, "symbol"))
     except NumberError as error:
         account.problems.append(LineProblem(row.number, row.text, str(error), account.id))
         return
@@ -181,23 +180,3 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft) -> None:
 def _is_cash(line: Line) -> bool:
     """The sweep. A line CASH with a price of its own is the bank with that ticker."""
     return bool(_CASH.fullmatch(line.symbol or line.name)) and (line.price is None or line.price == 1)
-
-
-def _line(row: Row, columns: Columns) -> Line:
-    symbol = columns.cell(row, "symbol")
-    label = symbol or columns.cell(row, "name") or "the line"
-    cost, fault = read_cost(columns.cell(row, "cost"), f"The cost basis of {label}")
-    unit_cost, unit_fault = read_cost(columns.cell(row, "unit_cost"), f"The cost of one share of {label}")
-    return Line(
-        number=row.number,
-        text=row.text,
-        symbol=symbol,
-        name=columns.cell(row, "name"),
-        quantity=read_amount(columns.cell(row, "quantity"), f"The quantity of {label}"),
-        price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
-        value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
-        cost=cost,
-        unit_cost=unit_cost,
-        kind=columns.cell(row, "kind"),
-        cost_fault=fault or unit_fault,
-    )

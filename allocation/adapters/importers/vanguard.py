@@ -10,8 +10,7 @@ What the file looks like, by observation; Vanguard publishes no description:
 from collections.abc import Sequence
 from decimal import Decimal
 
-from allocation.adapters.importers.amounts import read_amount
-from allocation.adapters.importers.lines import Line
+from allocation.adapters.importers.lines import Line, read_line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import (
     Columns,
@@ -84,7 +83,7 @@ def _tables(rows: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
 def _read_row(row: Row, columns: Columns, reading: Reading) -> None:
     account = reading.account(NAME, columns.cell(row, "number"), columns.cell(row, "account") or "Vanguard account")
     try:
-        line = _line(row, columns)
+        line = read_line(row, columns, _symbol(columns.cell(row, "symbol")))
     except NumberError as error:
         reading.problems.append(LineProblem(row.number, row.text, str(error), account.id))
         return
@@ -94,19 +93,9 @@ def _read_row(row: Row, columns: Columns, reading: Reading) -> None:
         account.hold(line)
 
 
-def _line(row: Row, columns: Columns) -> Line:
-    symbol = columns.cell(row, "symbol")
-    symbol = "" if symbol.lower() in ("null", "--", "n/a") else symbol
-    label = symbol or columns.cell(row, "name") or "the line"
-    return Line(
-        number=row.number,
-        text=row.text,
-        symbol=symbol,
-        name=columns.cell(row, "name"),
-        quantity=read_amount(columns.cell(row, "quantity"), f"The shares of {label}"),
-        price=read_amount(columns.cell(row, "price"), f"The price of {label}"),
-        value=read_amount(columns.cell(row, "value"), f"The value of {label}"),
-    )
+def _symbol(printed: str) -> str:
+    """The symbol, or none where the file says so in words."""
+    return "" if printed.lower() in ("null", "--", "n/a") else printed
 
 
 def _is_cash(line: Line) -> bool:
