@@ -63,7 +63,6 @@ class Found:
     regret: int | None = None
     steps: tuple[int, ...] = ()
     dropped: int | None = None
-    visits: int = 0
 
 
 class Search:
@@ -93,7 +92,7 @@ class Search:
         for position, (_, index, menu) in enumerate(stages):
             states = self._extend(states, index, menu, ahead[position], ahead[position + 1])
         steps = [self._best_moves.get(i, k) for i, k in enumerate(self._priced.base)]
-        return Found(self._best, () if self._best is None else tuple(steps), self._dropped, self._visits)
+        return Found(self._best, () if self._best is None else tuple(steps), self._dropped)
 
     def _extend(
         self, states: dict[int, Node], index: int, menu: Menu, now: "Completion", then: "Completion"
