@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from allocation.ports import User
 from allocation.sign_in.local import LocalAccounts
-from tests.app.conftest import OpenApp, button, said
+from tests.app.conftest import ROOT, OpenApp, button, said
 from tests.openid_provider import running_provider
 
 PASSWORD = "correct horse battery"
@@ -179,14 +179,7 @@ def test_settings_that_cannot_work_are_named_without_their_values(open_app: Open
 
 @pytest.mark.parametrize("page", ["rebalance", "holdings", "accounts", "sign_in"])
 def test_a_page_opened_by_itself_shows_a_stranger_nothing(page: str, open_app: OpenApp) -> None:
-    pytest.importorskip("pages.shared.state")
-    from tests.app.conftest import ROOT
-
-    file = ROOT / "pages" / f"{page}.py"
-    if not file.exists():
-        pytest.skip(f"there is no page {page}")
-
-    app = AppTest.from_file(str(file), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=30).run()
 
     assert not app.dataframe
     assert not app.metric
