@@ -1,6 +1,6 @@
 """What the user wants to own: a weight for each security, the rest in cash."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -74,3 +74,43 @@ class TargetAllocation:
     def cash_weight(self) -> Fraction:
         """The weight meant to stay in cash."""
         return 1 - sum(self.exact_weights.values(), Fraction(0))
+
+
+@dataclass(frozen=True, slots=True)
+class AssetClass:
+    """A class of the target tree.
+
+    Attributes:
+        weight: the share of the class above (of the whole portfolio at the top), from 0 to 1.
+        children: the classes below, among which it is divided; what is missing to 1 stays in cash.
+        securities: what is traded for this class, in the order of preference; empty where any security exposed to it may be.
+        within: weights of securities inside the class, where the user fixes them; they sum to 1.
+    """
+
+    name: str
+    weight: Decimal
+    children: tuple["AssetClass", ...] = ()
+    securities: tuple[str, ...] = ()
+    within: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def leaves(self, share: Fraction = Fraction(1)) -> Iterator[tuple["AssetClass", Fraction]]:
+        """The classes without children, each with its exact weight of the whole portfolio."""
+        own = share * Fraction(self.weight)
+        if not self.children:
+            yield self, own
+        for child in self.children:
+            yield from child.leaves(own)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTarget:
+    """A tree of asset classes, and how far each security is exposed to which.
+
+    Attributes:
+        classes: the top of the tree; their weights sum to at most 1, what is missing is cash.
+        exposures: by security, the fraction of its value in each class; they sum to 1.
+    """
+
+    classes: tuple[AssetClass, ...]
+    exposures: Mapping[str, Mapping[str, Decimal]]
+    locked: frozenset[str] = field(default=frozenset())

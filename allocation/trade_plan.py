@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,33 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LotSale:
+    """Units of one tax lot that a sale takes.
+
+    Attributes:
+        gain: proceeds less cost, in money; negative for a loss.
+        term: "short" or "long"; "" where the lot has no date or the account is not taxed.
+        disallowed: the part of a loss that a wash sale keeps from counting, above zero.
+    """
+
+    acquired: date | None
+    quantity: Decimal
+    unit_cost: Decimal
+    gain: Decimal
+    term: str = ""
+    disallowed: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutIt:
+    """What the best plan would come to if this line did not trade."""
+
+    drift: Decimal
+    objective: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     """One intended purchase or sale. `quantity` is above zero; `value` = price × quantity; weights are fractions."""
 
@@ -42,6 +70,8 @@ class Trade:
     reason: str
     cost: Decimal = Decimal(0)
     tax: Decimal = Decimal(0)
+    lots: tuple[LotSale, ...] = ()
+    without_it: WithoutIt | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
