@@ -61,14 +61,7 @@ def _plan(chosen: argparse.Namespace) -> Answer:
 
 def _verify(chosen: argparse.Namespace) -> Answer:
     request = read_request(_read(chosen.request))
-    faults = verify_plan(
-        read_plan(_read(chosen.plan)),
-        request.to_portfolio(),
-        request.to_target(),
-        request.to_prices(),
-        request.to_rules(),
-        request.cash_flow,
-    )
+    faults = verify_plan(read_plan(_read(chosen.plan)), request.to_facts())
     told = [{"code": fault.code, "message": fault.message} for fault in faults]
     return {"verified": not faults, "faults": told}, 1 if faults else 0
 

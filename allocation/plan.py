@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from allocation.drift import measure_drift
 from allocation.errors import PlanNotVerifiedError, listed
+from allocation.facts import Facts
 from allocation.model import Portfolio
 from allocation.money import plain
 from allocation.plan_id import identify
@@ -55,7 +56,8 @@ def plan_trades(
         totals=_totals(trades, before.total),
         remarks=tuple(_remarks(sheet, choice.steps, rules)),
     )
-    faults = verify_plan(plan, portfolio, target, prices, rules, cash_flow)
+    facts = Facts((portfolio,), target, prices, rules, {portfolio.account.id: cash_flow})
+    faults = verify_plan(plan, facts)
     if faults:
         _log.error("plan %s withheld: %s", plan.plan_id, "; ".join(f"{f.code}: {f.message}" for f in faults))
         raise PlanNotVerifiedError(f.code for f in faults)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from allocation.errors import NotSupportedError
+from allocation.facts import Facts
 from allocation.model import Portfolio
 from allocation.plan_id import identify
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
@@ -28,28 +30,29 @@ class Fault:
     message: str
 
 
-def verify_plan(
-    plan: TradePlan,
-    portfolio: Portfolio,
-    target: TargetAllocation,
-    prices: Mapping[str, Decimal],
-    rules: Rules | None = None,
-    cash_flow: Decimal = Decimal(0),
-) -> tuple[Fault, ...]:
-    """Everything that is wrong with the plan as an answer to this request; empty when it may be trusted."""
-    rules = rules or Rules()
-    facts = _Facts(portfolio, target, prices, rules, cash_flow)
-    unreadable = tuple(_check_request(facts)) or tuple(_check_trades_belong(plan, facts))
+def verify_plan(plan: TradePlan, facts: Facts) -> tuple[Fault, ...]:
+    """Everything that is wrong with the plan as an answer to these facts; empty when it may be trusted."""
+    (portfolio,), target, prices, rules, flow = (
+        facts.portfolios,
+        facts.target,
+        facts.prices,
+        facts.rules,
+        facts.cash_flow,
+    )
+    if not isinstance(target, TargetAllocation):
+        raise NotSupportedError("Plans for class targets cannot be checked yet.", ("target.classes",))
+    account = _Account(portfolio, target, prices, rules, flow)
+    unreadable = tuple(_check_request(account)) or tuple(_check_trades_belong(plan, account))
     if unreadable:
         return unreadable
-    facts.take_in(plan)
-    faults = [fault for check in _CHECKS for fault in check(plan, facts)]
-    if plan.plan_id != identify(portfolio, target, prices, rules, cash_flow, plan.trades):
+    account.take_in(plan)
+    faults = [fault for check in _CHECKS for fault in check(plan, account)]
+    if plan.plan_id != identify(portfolio, target, prices, rules, flow, plan.trades):
         faults.append(Fault("plan_id", "The plan id is not the hash of this request and these trades."))
     return tuple(faults)
 
 
-class _Facts:
+class _Account:
     """The request, read afresh: money by line before and after the plan's trades."""
 
     def __init__(
@@ -144,7 +147,7 @@ def _weights(target: TargetAllocation) -> dict[str, Fraction]:
     return {s: w / total for s, w in weights.items()} if abs(total - 1) <= Fraction(1, 10**6) else weights
 
 
-def _check_request(facts: _Facts) -> Iterator[Fault]:
+def _check_request(facts: _Account) -> Iterator[Fault]:
     unpriced = [s for s in facts.symbols if facts.price.get(s, 0) <= 0]
     if unpriced:
         yield Fault("price_missing", f"The request has no price for {', '.join(unpriced)}.")
@@ -152,7 +155,7 @@ def _check_request(facts: _Facts) -> Iterator[Fault]:
         yield Fault("portfolio_empty", "The request leaves nothing to divide.")
 
 
-def _check_trades_belong(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_trades_belong(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     twice = [s for s, count in Counter(t.symbol for t in plan.trades).items() if count > 1]
     if twice:
         yield Fault("symbol_twice", f"{', '.join(twice)} is traded more than once.")
@@ -163,7 +166,7 @@ def _check_trades_belong(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
             yield Fault("account_unknown", f"{trade.symbol} is traded in {trade.account}, not in {facts.account.id}.")
 
 
-def _check_trades(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_trades(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     """Quantities, prices and values of single trades."""
     for t in plan.trades:
         quantity, price = Fraction(t.quantity), facts.price[t.symbol]
@@ -184,14 +187,14 @@ def _check_trades(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
             yield Fault("cost", f"{t.symbol}: a cost of {t.cost} and a tax of {t.tax} where none arise.")
 
 
-def _check_rules(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_rules(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     for trade in plan.trades:
         rule = facts.forbidden(trade.symbol, trade.side)
         if rule:
             yield Fault("rule_broken", f"{trade.symbol}: the {trade.side} breaks {rule}.")
 
 
-def _check_cash(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_cash(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     left = facts.cash_after(facts.traded)
     if left < facts.reserve or left < 0:
         yield Fault(
@@ -199,7 +202,7 @@ def _check_cash(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
         )
 
 
-def _check_sales_needed(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_sales_needed(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     """Raising cash: nothing is sold that could be left out, in part or in whole."""
     if facts.rules.selling != Selling.TO_RAISE_CASH:
         return
@@ -211,12 +214,14 @@ def _check_sales_needed(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
             yield Fault("sale_not_needed", f"{trade.symbol}: more is sold than the withdrawal needs.")
 
 
-def _check_snapshots(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_snapshots(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     yield from _check_snapshot("before", plan.before, {}, facts)
     yield from _check_snapshot("after", plan.after, facts.traded, facts)
 
 
-def _check_snapshot(moment: str, snapshot: Snapshot, traded: Mapping[str, Fraction], facts: _Facts) -> Iterator[Fault]:
+def _check_snapshot(
+    moment: str, snapshot: Snapshot, traded: Mapping[str, Fraction], facts: _Account
+) -> Iterator[Fault]:
     exact = {"total": facts.total, "cash": facts.cash_after(traded), "reserve": facts.reserve}
     for name, amount in exact.items():
         if Fraction(getattr(snapshot, name)) != amount:
@@ -231,7 +236,7 @@ def _check_snapshot(moment: str, snapshot: Snapshot, traded: Mapping[str, Fracti
         yield Fault("drift", f"{moment}.drift is {snapshot.drift}.")
 
 
-def _check_trade_weights(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_trade_weights(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     before, after = facts.values({}), facts.values(facts.traded)
     for t in plan.trades:
         expected = {
@@ -244,7 +249,7 @@ def _check_trade_weights(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
                 yield Fault("weights", f"{t.symbol}: {name} is {getattr(t, name)}.")
 
 
-def _check_totals(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_totals(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     values = {s: facts.price[s] * quantity for s, quantity in facts.traded.items()}
     buys = sum((v for v in values.values() if v > 0), Fraction(0))
     sells = sum((-v for v in values.values() if v < 0), Fraction(0))
@@ -259,7 +264,7 @@ def _check_totals(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
         yield Fault("totals", f"{totals.trades} trades are reported, {len(plan.trades)} are listed.")
 
 
-def _check_objective(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_objective(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     told = plan.objective
     value, bound = Fraction(told.value), Fraction(told.bound)
     if told.name != facts.rules.objective:
@@ -276,7 +281,7 @@ def _check_objective(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
         yield Fault("gap", f"Status {plan.status}, value {told.value}, bound {told.bound}, gap {told.gap} disagree.")
 
 
-def _check_not_improvable(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_not_improvable(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     """No plan may be worse than doing nothing; a proved one is not beaten by any change of a single line."""
     if facts.cash >= facts.reserve and facts.distance({}) < facts.distance(facts.traded):
         yield Fault("worse_than_nothing", "Trading nothing would be nearer to the target.")
@@ -294,7 +299,7 @@ def _check_not_improvable(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
                 )
 
 
-def _neighbours(facts: _Facts, symbol: str) -> Iterator[Fraction]:
+def _neighbours(facts: _Account, symbol: str) -> Iterator[Fraction]:
     """The allowed trades of one line next to the planned one, and no trade."""
     now, step = facts.traded.get(symbol, Fraction(0)), facts.step(symbol)
     for quantity in {Fraction(0), now - step, now + step} - {now}:
@@ -311,7 +316,7 @@ def _gain(line: Fraction, cash: Fraction, spent: Fraction, objective: Objective)
     return abs(line) + abs(cash) - abs(line + spent) - abs(cash - spent)
 
 
-def _check_order(plan: TradePlan, facts: _Facts) -> Iterator[Fault]:
+def _check_order(plan: TradePlan, facts: _Account) -> Iterator[Fault]:
     keys = [(t.side == Side.BUY, -Fraction(t.value), t.symbol) for t in plan.trades]
     if keys != sorted(keys):
         yield Fault("order", "Trades do not stand sells first, largest first.")

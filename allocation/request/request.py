@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from allocation.errors import NotSupportedError, listed, read_each
+from allocation.facts import Facts
 from allocation.model import Account, Portfolio, Position, TaxLot, TaxTreatment, parse_symbol, refuse_duplicates
 from allocation.request.fields import Count, Exact, Fraction01, IsoDate, NotNegative, Positive, Strict
 from allocation.request.refusals import refusal
@@ -136,6 +137,12 @@ class Request(Strict):
     securities: dict[str, SecurityModel] = Field(default_factory=dict)
     target: TargetModel
     rules: RulesModel = Field(default_factory=RulesModel)
+
+    def to_facts(self) -> Facts:
+        """Everything the plan is made from."""
+        portfolio = self.to_portfolio()
+        flows = {portfolio.account.id: self.cash_flow}
+        return Facts((portfolio,), self.to_target(), self.to_prices(), self.to_rules(), flows)
 
     def to_portfolio(self) -> Portfolio:
         """The account with its positions and cash."""

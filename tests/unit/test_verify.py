@@ -9,6 +9,7 @@ import pytest
 
 from allocation import plan as planning
 from allocation.errors import PlanNotVerifiedError
+from allocation.facts import Facts
 from allocation.plan_id import identify
 from allocation.rules import OutsideTarget, Rules, Selling
 from allocation.targets import TargetAllocation
@@ -29,12 +30,16 @@ class Asked:
         self.rules, self.cash_flow = Rules(**rules), Decimal(cash_flow)
         self.plan = planning.plan_trades(self.portfolio, TARGET, prices, self.rules, self.cash_flow)
 
+    def facts(self, **changed: Any) -> Facts:
+        told = {"prices": self.prices, "rules": self.rules, "cash_flows": {"main": self.cash_flow}, **changed}
+        return Facts((self.portfolio,), TARGET, **told)
+
     def faults(self, plan: TradePlan, **changed: Any) -> set[str]:
         """The codes found; the plan id is made to fit, so that only the planted fault shows."""
         rules = changed.get("rules", self.rules)
         plan_id = identify(self.portfolio, TARGET, self.prices, rules, self.cash_flow, plan.trades)
         fitted = replace(plan, plan_id=plan_id)
-        found = verify_plan(fitted, self.portfolio, TARGET, self.prices, rules, self.cash_flow)
+        found = verify_plan(fitted, self.facts(rules=rules))
         return {fault.code for fault in found}
 
 
@@ -275,7 +280,7 @@ def test_a_plan_that_is_worse_than_doing_nothing_is_found():
 def test_a_plan_id_of_another_request_is_found():
     asked = Asked()
 
-    found = verify_plan(asked.plan, asked.portfolio, TARGET, asked.prices, asked.rules, Decimal("0.01"))
+    found = verify_plan(asked.plan, asked.facts(cash_flows={"main": Decimal("0.01")}))
 
     assert "plan_id" in {fault.code for fault in found}
 
@@ -283,7 +288,7 @@ def test_a_plan_id_of_another_request_is_found():
 def test_a_request_without_prices_cannot_verify_anything():
     asked = Asked()
 
-    found = verify_plan(asked.plan, asked.portfolio, TARGET, {}, asked.rules)
+    found = verify_plan(asked.plan, asked.facts(prices={}))
 
     assert [fault.code for fault in found] == ["price_missing"]
 
