@@ -97,7 +97,9 @@ def _least_in_fractions(lines: Sequence[Reach], held: Fraction, size: Fraction) 
     def spare(whole: Fraction) -> Fraction:
         return whole - sum((line.missing_at_least(whole) for line in lines), held)
 
-    corners = sorted({corner for line in lines if line.lowest and (corner := (line.held + line.step) / line.lowest) > size})
+    corners = sorted(
+        {corner for line in lines if line.lowest and (corner := (line.held + line.step) / line.lowest) > size}
+    )
     for corner in (*corners, max([size, *corners]) + 1):
         low, high = spare(size), spare(corner)
         if low >= 0:

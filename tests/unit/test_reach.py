@@ -79,7 +79,9 @@ def portfolios(draw: st.DrawFn) -> tuple[list[Reach], Fraction]:
     """A few lines around targets that sum to one at most, with some cash."""
     parts = draw(st.lists(st.integers(1, 60), min_size=1, max_size=5))
     scale = sum(parts) + draw(st.integers(0, 20))
-    bands = [Fraction(part, scale) * draw(st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(1, 4)])) for part in parts]
+    bands = [
+        Fraction(part, scale) * draw(st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(1, 4)])) for part in parts
+    ]
     lines = [
         Reach(
             str(i),
