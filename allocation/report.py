@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from allocation.trade_plan import Snapshot, Trade, TradePlan
+from allocation.trade_plan import LotSale, Snapshot, Trade, TradePlan, WithoutIt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,10 +17,13 @@ CSV_COLUMNS = (
     "quantity",
     "price",
     "value",
+    "cost",
+    "tax",
     "currency",
     "weight_before",
     "weight_target",
     "weight_after",
+    "lots",
     "reason",
     "plan_id",
 )
@@ -63,7 +66,7 @@ def trades_frame(plan: TradePlan) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415  a second of start-up that only a table needs
 
     frame = pd.DataFrame([_row(t) for t in plan.trades], columns=list(FRAME_COLUMNS))
-    numbers = ["quantity", "price", "value", "weight_before", "weight_target", "weight_after"]
+    numbers = ["quantity", "price", "value", "cost", "tax", "weight_before", "weight_target", "weight_after"]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
@@ -103,9 +106,12 @@ def _row(trade: Trade) -> dict[str, object]:
         "quantity": trade.quantity,
         "price": trade.price,
         "value": trade.value,
+        "cost": trade.cost,
+        "tax": trade.tax,
         "weight_before": trade.weight_before,
         "weight_target": trade.weight_target,
         "weight_after": trade.weight_after,
+        "lots": "; ".join(map(_lot_in_words, trade.lots)),
         "reason": trade.reason,
     }
 
@@ -117,10 +123,28 @@ def _trade_as_dict(trade: Trade) -> dict[str, Any]:
         "symbol": trade.symbol,
         "side": str(trade.side),
         **{name: _text(getattr(trade, name)) for name in numbers},
-        "lots": [],
+        "lots": [_lot_as_dict(lot) for lot in trade.lots],
         "reason": trade.reason,
-        "without_it": None,
+        "without_it": None if trade.without_it is None else _without_it_as_dict(trade.without_it),
     }
+
+
+def _lot_as_dict(lot: LotSale) -> dict[str, Any]:
+    return {
+        "acquired": lot.acquired.isoformat() if lot.acquired else None,
+        **{name: _text(getattr(lot, name)) for name in ("quantity", "unit_cost", "gain", "disallowed")},
+        "term": lot.term,
+    }
+
+
+def _lot_in_words(lot: LotSale) -> str:
+    """As a broker's order ticket asks for it: 4 of 2020-01-31 at 100."""
+    acquired = lot.acquired.isoformat() if lot.acquired else "an unknown day"
+    return f"{_text(lot.quantity)} of {acquired} at {_text(lot.unit_cost)}"
+
+
+def _without_it_as_dict(told: WithoutIt) -> dict[str, str]:
+    return {name: _text(getattr(told, name)) for name in ("drift", "objective", "tax")}
 
 
 def _snapshot_as_dict(snapshot: Snapshot) -> dict[str, Any]:
@@ -130,6 +154,11 @@ def _snapshot_as_dict(snapshot: Snapshot) -> dict[str, Any]:
         "reserve": _text(snapshot.reserve),
         "drift": _text(snapshot.drift),
         "weights": {symbol: _text(weight) for symbol, weight in snapshot.weights.items()},
+        "accounts": {
+            id_: {"total": _text(account.total), "cash": _text(account.cash)}
+            for id_, account in snapshot.accounts.items()
+        },
+        "classes": {name: _text(weight) for name, weight in snapshot.classes.items()},
     }
 
 

@@ -1,9 +1,9 @@
 """What a plan is: its trades, how sure it is, and the account before and after. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ from allocation.rules import Objective
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Wide enough that no sum of quantities is ever rounded.
+_ADDING = Context(prec=100)
 
 
 class Side(StrEnum):
@@ -80,8 +83,16 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """One account of a plan at one moment: everything in it and its cash, in money."""
+
+    total: Decimal
+    cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The account at one moment, the cash flow included.
+    """All accounts together at one moment, the cash flow included.
 
     Attributes:
         total: everything in money: holdings, cash and reserve, without excluded lines.
@@ -89,6 +100,8 @@ class Snapshot:
         drift: ½ Σ|weight − target weight|, cash included; a fraction.
         weights: by symbol, as fractions of the total less the reserve.
         reserve: the part of `cash` that stays outside the weights.
+        accounts: by account id, each account by itself.
+        classes: weights of the classes of the target tree, inner ones included; empty where the target names securities.
     """
 
     total: Decimal
@@ -96,6 +109,8 @@ class Snapshot:
     drift: Decimal
     weights: Mapping[str, Decimal]
     reserve: Decimal = Decimal(0)
+    accounts: Mapping[str, AccountSnapshot] = field(default_factory=dict)
+    classes: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +159,11 @@ class TradePlan:
 
     @property
     def shares(self) -> dict[str, Decimal]:
-        """Signed quantity by symbol: positive bought, negative sold."""
-        return {t.symbol: t.signed_quantity for t in self.trades}
+        """Signed quantity by symbol over all accounts: positive bought, negative sold."""
+        shares: dict[str, Decimal] = {}
+        for trade in self.trades:
+            shares[trade.symbol] = _ADDING.add(shares.get(trade.symbol, Decimal(0)), trade.signed_quantity)
+        return shares
 
     def as_dict(self) -> dict[str, Any]:
         """The response of the command line: plain values, money as text without exponents."""

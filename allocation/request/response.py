@@ -1,5 +1,6 @@
 """The response of the command line: its JSON Schema, and a printed plan read back as a value."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -9,7 +10,19 @@ from allocation.request.fields import Printed, PrintedCount, Strict
 from allocation.request.refusals import refusal
 from allocation.request.strict_json import read_json
 from allocation.rules import Objective
-from allocation.trade_plan import Attainment, Remark, Side, Snapshot, Status, Totals, Trade, TradePlan
+from allocation.trade_plan import (
+    AccountSnapshot,
+    Attainment,
+    LotSale,
+    Remark,
+    Side,
+    Snapshot,
+    Status,
+    Totals,
+    Trade,
+    TradePlan,
+    WithoutIt,
+)
 
 
 class AttainmentModel(Strict):
@@ -19,6 +32,29 @@ class AttainmentModel(Strict):
     value: Printed
     bound: Printed
     gap: Printed
+
+
+class LotModel(Strict):
+    """Units of one tax lot that a sale takes; `gain` in money, negative for a loss."""
+
+    acquired: date | None
+    quantity: Printed
+    unit_cost: Printed
+    gain: Printed
+    disallowed: Printed
+    term: Literal["short", "long", ""]
+
+    def to_lot(self) -> LotSale:
+        """The sale as a value."""
+        return LotSale(self.acquired, self.quantity, self.unit_cost, self.gain, self.term, self.disallowed)
+
+
+class WithoutItModel(Strict):
+    """What the best plan would come to if this line did not trade."""
+
+    drift: Printed
+    objective: Printed
+    tax: Printed
 
 
 class TradeModel(Strict):
@@ -35,19 +71,28 @@ class TradeModel(Strict):
     weight_before: Printed
     weight_target: Printed
     weight_after: Printed
-    lots: list[None] = Field(default_factory=list, max_length=0)
+    lots: list[LotModel] = Field(default_factory=list)
     reason: str
-    without_it: None = None
+    without_it: WithoutItModel | None = None
+
+
+class AccountModel(Strict):
+    """One account at one moment, in money."""
+
+    total: Printed
+    cash: Printed
 
 
 class SnapshotModel(Strict):
-    """The account at one moment, the cash flow included."""
+    """All accounts together at one moment, the cash flow included."""
 
     total: Printed
     cash: Printed
     reserve: Printed = Decimal(0)
     drift: Printed
     weights: dict[str, Printed]
+    accounts: dict[str, AccountModel] = Field(default_factory=dict)
+    classes: dict[str, Printed] = Field(default_factory=dict)
 
 
 class TotalsModel(Strict):
@@ -123,8 +168,11 @@ def _trade(told: TradeModel) -> Trade:
         reason=told.reason,
         cost=told.cost,
         tax=told.tax,
+        lots=tuple(lot.to_lot() for lot in told.lots),
+        without_it=WithoutIt(**dict(told.without_it)) if told.without_it else None,
     )
 
 
 def _snapshot(told: SnapshotModel) -> Snapshot:
-    return Snapshot(told.total, told.cash, told.drift, told.weights, told.reserve)
+    accounts = {id_: AccountSnapshot(account.total, account.cash) for id_, account in told.accounts.items()}
+    return Snapshot(told.total, told.cash, told.drift, told.weights, told.reserve, accounts, told.classes)

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from allocation import report
 from allocation.request import Response, read_plan
+from allocation.trade_plan import LotSale, WithoutIt
 from tests.builders import a_plan
 
 
@@ -72,6 +74,41 @@ def test_a_plan_without_trades_is_a_header():
     assert plan.to_csv().count("\n") == 1
     assert plan.to_frame().empty
     assert list(plan.to_frame().columns) == list(report.FRAME_COLUMNS)
+
+
+def test_sold_lots_stand_in_every_form_of_the_plan():
+    plan = a_small_plan()
+    lots = (
+        LotSale(date(2020, 1, 31), Decimal(4), Decimal(100), Decimal("-12.5"), "long", Decimal("2.5")),
+        LotSale(None, Decimal(1), Decimal("90.10"), Decimal(0)),
+    )
+    told = WithoutIt(Decimal("0.1"), Decimal(20), Decimal(3))
+    taxed = replace(plan.trades[0], cost=Decimal("0.17"), tax=Decimal(3), lots=lots, without_it=told)
+    plan = replace(plan, trades=(taxed, *plan.trades[1:]))
+
+    row = rows_of(plan.to_csv())[0]
+
+    assert (row["cost"], row["tax"]) == ("0.17", "3")
+    assert row["lots"] == "4 of 2020-01-31 at 100; 1 of an unknown day at 90.10"
+    assert plan.as_dict()["trades"][0]["lots"][0] == {
+        "acquired": "2020-01-31",
+        "quantity": "4",
+        "unit_cost": "100",
+        "gain": "-12.5",
+        "disallowed": "2.5",
+        "term": "long",
+    }
+    assert list(plan.to_frame()["cost"]) == [0.17, 0, 0]
+    assert read_plan(json.dumps(plan.as_dict())) == plan
+
+
+def test_shares_of_one_symbol_in_several_accounts_are_added_up():
+    plan = a_small_plan()
+    elsewhere = replace(plan.trades[1], account="other", quantity=Decimal("0.5"))
+
+    both = replace(plan, trades=(*plan.trades, elsewhere))
+
+    assert both.shares == {"X": -400_000, "A": Decimal("6.5"), "B": 16}
 
 
 def test_the_frame_has_one_row_for_each_trade():
