@@ -42,12 +42,13 @@ def plan_trades(
         AllocationError: the facts are incomplete or impossible, or the rules leave no plan.
     """
     rules = rules or Rules()
+    facts = Facts((portfolio,), target, prices, rules, {portfolio.account.id: cash_flow})
     sheet = lay_out(portfolio, target, prices, rules, cash_flow)
     choice = choose_steps(sheet, rules)
     trades = _trades(sheet, choice.steps, rules, portfolio.account.id)
     before, after = _snapshot(sheet, [0] * len(sheet.lines)), _snapshot(sheet, choice.steps)
     plan = TradePlan(
-        plan_id=identify(portfolio, target, prices, rules, cash_flow, trades),
+        plan_id=identify(facts, trades),
         status=Status.OPTIMAL if choice.proved else Status.FEASIBLE,
         objective=_attainment(choice, rules.objective, sheet.invested),
         trades=trades,
@@ -56,7 +57,6 @@ def plan_trades(
         totals=_totals(trades, before.total),
         remarks=tuple(_remarks(sheet, choice.steps, rules)),
     )
-    facts = Facts((portfolio,), target, prices, rules, {portfolio.account.id: cash_flow})
     faults = verify_plan(plan, facts)
     if faults:
         _log.error("plan %s withheld: %s", plan.plan_id, "; ".join(f"{f.code}: {f.message}" for f in faults))

@@ -47,7 +47,7 @@ def verify_plan(plan: TradePlan, facts: Facts) -> tuple[Fault, ...]:
         return unreadable
     account.take_in(plan)
     faults = [fault for check in _CHECKS for fault in check(plan, account)]
-    if plan.plan_id != identify(portfolio, target, prices, rules, flow, plan.trades):
+    if plan.plan_id != identify(facts, plan.trades):
         faults.append(Fault("plan_id", "The plan id is not the hash of this request and these trades."))
     return tuple(faults)
 

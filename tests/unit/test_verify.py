@@ -37,7 +37,7 @@ class Asked:
     def faults(self, plan: TradePlan, **changed: Any) -> set[str]:
         """The codes found; the plan id is made to fit, so that only the planted fault shows."""
         rules = changed.get("rules", self.rules)
-        plan_id = identify(self.portfolio, TARGET, self.prices, rules, self.cash_flow, plan.trades)
+        plan_id = identify(self.facts(rules=rules), plan.trades)
         fitted = replace(plan, plan_id=plan_id)
         found = verify_plan(fitted, self.facts(rules=rules))
         return {fault.code for fault in found}
