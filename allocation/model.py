@@ -130,14 +130,39 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentSale:
+    """A sale at a loss in the last weeks: buying the security again too soon would wash the loss.
+
+    Attributes:
+        quantity: units sold, above zero.
+        loss: what they lost altogether, in money, above zero.
+    """
+
+    symbol: str
+    sold: date
+    quantity: Decimal
+    loss: Decimal
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "symbol", parse_symbol(self.symbol))
+        if self.quantity <= 0 or self.loss <= 0:
+            raise HoldingError(
+                f"The recent sale of {self.symbol} has a quantity of {self.quantity} and a loss of {self.loss}; both must be "
+                "above zero. Leave out sales at a gain.",
+                (self.symbol,),
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
-    """What one account holds at one moment: positions, settled cash, and what was set aside."""
+    """What one account holds at one moment: positions, settled cash, what was set aside, and recent sales at a loss."""
 
     account: Account
     positions: tuple[Position, ...]
     cash: Decimal = Decimal(0)
     as_of: datetime | None = None
     set_aside: tuple[SetAside, ...] = ()
+    recent_sales: tuple[RecentSale, ...] = ()
 
     def __post_init__(self) -> None:
         refuse_duplicates(f"Account {self.account.name}", (p.symbol for p in self.positions))

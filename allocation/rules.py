@@ -117,6 +117,32 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
+class Harvest:
+    """Losses to be realised now: losing lots are sold, and another security takes their place.
+
+    Attributes:
+        substitutes: by security that may be sold for its loss, what is bought instead.
+        min_loss: the least loss of one sale worth the trade, in money.
+        min_loss_rate: the least a lot must have lost, as a fraction of its cost.
+    """
+
+    substitutes: Mapping[str, str]
+    min_loss: Decimal = Decimal(0)
+    min_loss_rate: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "substitutes", MappingProxyType(dict(self.substitutes)))
+        for name in ("min_loss", "min_loss_rate"):
+            _read_not_negative(self, name, f"taxes.harvest.{name}")
+        itself = sorted(s for s, other in self.substitutes.items() if s.upper() == other.upper())
+        if itself:
+            raise RulesError(
+                f"The substitute of {listed(itself)} is the security itself, which would wash the loss. Name another one.",
+                itself,
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Taxes:
     """Taxes on realised gains, withheld from the cash of the account that sells.
 
@@ -124,6 +150,7 @@ class Taxes:
         as_of: the day of the sales; needed where a rate is above zero and lots have dates.
         max_tax: the most tax the plan may cause, or None.
         wash_sale_days: a loss is disallowed when the same security is bought within so many days before or after.
+        harvest: which losses to realise now, or None.
     """
 
     short_term_rate: Decimal = Decimal(0)
@@ -132,6 +159,7 @@ class Taxes:
     as_of: date | None = None
     max_tax: Decimal | None = None
     wash_sale_days: int = 30
+    harvest: Harvest | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lot_method", _choice("taxes.lot_method", LotMethod, self.lot_method))
