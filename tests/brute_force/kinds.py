@@ -1,0 +1,43 @@
+"""What random requests are about: each kind mixes some of the rules in some shape."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.brute_force.generator import RULES, Request, random_request
+
+LIMITS = ("selling", "reserve", "outside_target", "minimum", "lists")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`objective` empty for l1 or l2; `shape` as `random_request` takes it."""
+
+    rules: tuple[str, ...]
+    objective: str = ""
+    shape: dict[str, Any] = field(default_factory=dict)
+
+    def request(self, seed: int, **shape: Any) -> Request:
+        """The request of this seed."""
+        return random_request(seed, self.rules, self.objective, **{**self.shape, **shape})
+
+
+KINDS = {
+    "limits": Kind(LIMITS),
+    "bands": Kind(("bands", "edge", *LIMITS)),
+    "costs": Kind(("costs", "half_spreads", "minimum", "selling")),
+    "caps": Kind(("max_trades", "max_turnover", "lists", "selling")),
+    "relative": Kind(LIMITS, "relative"),
+    "taxes": Kind(("taxes", "selling", "costs", "lists")),
+    "households": Kind(("location", *LIMITS), shape={"accounts": 3}),
+    "classes": Kind(("bands", *LIMITS), shape={"classes": True}),
+    "taxed households": Kind(("taxes", "location", "costs"), shape={"accounts": 3}),
+    "classes in households": Kind(("location", "lists", "costs"), shape={"accounts": 2, "classes": True}),
+    "everything": Kind(RULES),
+    "everything relative": Kind(RULES, "relative"),
+    "everything at once": Kind(RULES, shape={"accounts": 2, "classes": True}),
+}
+# Kinds with a rule that the engine still refuses as not supported. Empty when it calculates the whole contract.
+NOT_YET = {
+    "bands", "costs", "caps", "relative", "taxes", "households", "classes", "taxed households", "classes in households",
+    "everything", "everything relative", "everything at once",
+}  # fmt: skip
