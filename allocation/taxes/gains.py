@@ -72,7 +72,17 @@ def gain_of(lots: Sequence[LotSlice], quantity: Decimal | Fraction, price: Decim
     gains = [each.lot.gain_per_unit(price) for each in by_age]
     losing = [each.quantity if gain < 0 else ZERO for each, gain in zip(by_age, gains, strict=True)]
     washed = disallowed_units(losing, staying)
-    return _by_term(by_age, gains, washed)
+    return by_term(by_age, gains, washed)
+
+
+def by_term(taken: Sequence[Taken], gains: Sequence[Fraction], washed: Sequence[Fraction]) -> Gain:
+    """The gain of units taken, by term, without the units whose loss is washed."""
+    summed = {Term.SHORT: ZERO, Term.LONG: ZERO}
+    disallowed = ZERO
+    for each, gain, units in zip(taken, gains, washed, strict=True):
+        summed[each.lot.term] += gain * (each.quantity - units)
+        disallowed -= gain * units
+    return Gain(summed[Term.SHORT], summed[Term.LONG], disallowed)
 
 
 def gain_runs(
@@ -90,15 +100,6 @@ def gain_runs(
         corners |= {k for k in (floor(point / step), ceil(point / step)) if k <= most}
     gains = {k: gain_of(lots, k * step, price, replaced) for k in sorted(corners)}
     return tuple(_joined(_run(low, high, gains[low], gains[high]) for low, high in pairwise(gains)))
-
-
-def _by_term(taken: Sequence[Taken], gains: Sequence[Fraction], washed: Sequence[Fraction]) -> Gain:
-    by_term = {Term.SHORT: ZERO, Term.LONG: ZERO}
-    disallowed = ZERO
-    for each, gain, units in zip(taken, gains, washed, strict=True):
-        by_term[each.lot.term] += gain * (each.quantity - units)
-        disallowed -= gain * units
-    return Gain(by_term[Term.SHORT], by_term[Term.LONG], disallowed)
 
 
 def _lot_ends(lots: Sequence[LotSlice]) -> Iterator[Fraction]:

@@ -1,44 +1,30 @@
-"""Which lots the given sales take: those of the method, or under `least_tax` those with the least netted tax."""
+"""Which lots the given sales take: those of the method, or under `least_tax` those with the least netted tax.
+
+Source of the structure: the tax of docs/taxes.md as the smaller of a convex function and a multiple of the total gain.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import gcd, lcm
 
 from allocation.rules import LotMethod, Taxes
-from allocation.taxes.gains import Gain, Taken, take
-from allocation.taxes.lots import LotSlice
-from allocation.taxes.netting import Rates, tax_on
+from allocation.taxes.counting import Choice, Line, counted
+from allocation.taxes.gains import Taken, take
+from allocation.taxes.lot_search import search
+from allocation.taxes.lots import in_order
+from allocation.taxes.netting import Rates
+from allocation.taxes.relaxed import Counts, Offer, Scale
 from allocation.taxes.term import Term
-from allocation.taxes.wash import ZERO, disallowed_units, washing_order
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One sale whose lots are to be chosen; `lots` in the order of the method, none where their cost is unknown."""
-
-    account: str
-    symbol: str
-    price: Decimal
-    quantity: Fraction
-    lots: tuple[LotSlice, ...]
-    taxed: bool
-    increment: Decimal = Decimal(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The lots of every sale, how many units of each are washed, the gains that count, and the least tax that is proved."""
-
-    taken: tuple[tuple[Taken, ...], ...]
-    washed: tuple[tuple[Fraction, ...], ...]
-    gains: tuple[Gain, ...]
-    tax: Fraction
-    bound: Fraction
+_OTHER_ORDERS = (LotMethod.HIFO, LotMethod.FIFO, LotMethod.LIFO, LotMethod.SPECIFIED)
 
 
 def choose_lots(lines: Sequence[Line], staying: Mapping[str, Fraction], taxes: Taxes) -> Choice:
-    """The lots that the sales take.
+    """The lots that the sales take, with the least tax that any choice for them could have.
+
+    Under `least_tax`: never more tax than another order of lots at the same sales; proved to be the least where `bound`
+    equals `tax`, which only a very long search can miss. Among equals, the least rate·gain per unit is sold.
 
     Args:
         staying: by symbol, units bought within the wash-sale window over all accounts, purchases of the plan included,
@@ -48,39 +34,92 @@ def choose_lots(lines: Sequence[Line], staying: Mapping[str, Fraction], taxes: T
     first = counted([take(line.lots, line.quantity) for line in lines], lines, staying, rates)
     if taxes.lot_method != LotMethod.LEAST_TAX or not first.tax:
         return first
-    return first
+    best = first
+    for method in _OTHER_ORDERS:
+        other = counted(_taken_by(method, lines, taxes), lines, staying, rates)
+        best = other if other.tax < best.tax else best
+    return _searched(best, lines, staying, rates)
 
 
-def counted(
-    taken: Sequence[tuple[Taken, ...]], lines: Sequence[Line], staying: Mapping[str, Fraction], rates: Rates
-) -> Choice:
-    """The gains of chosen lots: losses matched with what was bought in the window, share for share, over all accounts."""
-    washed = _washed(taken, lines, staying)
-    gains = tuple(_gain(line, lots, units) for line, lots, units in zip(lines, taken, washed, strict=True))
-    due = [gain for line, gain in zip(lines, gains, strict=True) if line.taxed]
-    tax = tax_on(sum((g.short for g in due), ZERO), sum((g.long for g in due), ZERO), rates)
-    return Choice(tuple(taken), washed, gains, tax, tax)
+def _taken_by(method: LotMethod, lines: Sequence[Line], taxes: Taxes) -> list[tuple[Taken, ...]]:
+    ordered = replace(taxes, lot_method=method)
+    found = []
+    for line in lines:
+        as_given = sorted(line.lots, key=lambda lot: lot.place)
+        lots = in_order(as_given, ordered, line.price) if line.taxed else line.lots
+        found.append(take(lots, line.quantity))
+    return found
 
 
-def _washed(
-    taken: Sequence[tuple[Taken, ...]], lines: Sequence[Line], staying: Mapping[str, Fraction]
-) -> tuple[tuple[Fraction, ...], ...]:
-    found = [[ZERO] * len(lots) for lots in taken]
-    for symbol, units in staying.items():
-        every = [(i, j, t) for i, lots in enumerate(taken) for j, t in enumerate(lots) if lines[i].symbol == symbol]
-        left = units - sum((t.quantity for _, _, t in every if t.lot.recent), ZERO)
-        losing = [(i, j, t) for i, j, t in every if lines[i].taxed and t.lot.gain_per_unit(lines[i].price) < 0]
-        losing.sort(key=lambda each: washing_order(each[2].lot, lines[each[0]].account))
-        for (i, j, _), part in zip(losing, disallowed_units([t.quantity for _, _, t in losing], left), strict=True):
-            found[i][j] = part
-    return tuple(tuple(units) for units in found)
+def _searched(best: Choice, lines: Sequence[Line], staying: Mapping[str, Fraction], rates: Rates) -> Choice:
+    model = _Model.of(lines, rates)
+
+    def choice_of(counts: Counts) -> Choice:
+        return counted(model.taken(counts), lines, staying, rates)
+
+    washable = frozenset(n for n, i in enumerate(model.chosen) if staying.get(lines[i].symbol))
+    found = search(
+        model.offers,
+        model.scale,
+        best.tax * model.unit,
+        (lambda counts: choice_of(counts).tax * model.unit) if washable else None,
+        washable,
+    )
+    if found.counts is not None:
+        best = choice_of(found.counts)
+    return replace(best, bound=min(best.tax, found.bound / model.unit))
 
 
-def _gain(line: Line, taken: Sequence[Taken], washed: Sequence[Fraction]) -> Gain:
-    by_term = {Term.SHORT: ZERO, Term.LONG: ZERO}
-    disallowed = ZERO
-    for each, units in zip(taken, washed, strict=True):
-        gain = each.lot.gain_per_unit(line.price)
-        by_term[each.lot.term] += gain * (each.quantity - units)
-        disallowed -= gain * units
-    return Gain(by_term[Term.SHORT], by_term[Term.LONG], disallowed)
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """The taxable sales with known lots, in whole numbers.
+
+    Attributes:
+        chosen: which lines they are; `part` is how many units one part of each is.
+        unit: whole numbers of tax to one unit of money.
+    """
+
+    lines: Sequence[Line]
+    chosen: tuple[int, ...]
+    parts: tuple[Fraction, ...]
+    offers: tuple[Offer, ...]
+    scale: Scale
+    unit: int
+
+    @classmethod
+    def of(cls, lines: Sequence[Line], rates: Rates) -> "_Model":
+        chosen = tuple(i for i, line in enumerate(lines) if line.taxed and line.lots)
+        parts = tuple(part_of(lines[i]) for i in chosen)
+        gains = [
+            [lot.gain_per_unit(lines[i].price) * part for lot in lines[i].lots]
+            for i, part in zip(chosen, parts, strict=True)
+        ]
+        money = lcm(*(gain.denominator for each in gains for gain in each))
+        rate = lcm(rates.short.denominator, rates.long.denominator)
+        dear = Term.SHORT if rates.short >= rates.long else Term.LONG
+        offers = tuple(
+            Offer(
+                int(lines[i].quantity / part),
+                tuple(int(Fraction(lot.quantity) / part) for lot in lines[i].lots),
+                tuple(int(gain * money) for gain in each),
+                tuple(lot.term == dear for lot in lines[i].lots),
+            )
+            for i, part, each in zip(chosen, parts, gains, strict=True)
+        )
+        high, low = max(rates.short, rates.long), min(rates.short, rates.long)
+        return cls(lines, chosen, parts, offers, Scale(int(high * rate), int(low * rate)), money * rate)
+
+    def taken(self, counts: Counts) -> list[tuple[Taken, ...]]:
+        """The lots of every line, the chosen ones by counts of their parts."""
+        found = [take(line.lots, line.quantity) for line in self.lines]
+        for i, part, taken in zip(self.chosen, self.parts, counts, strict=True):
+            lots = self.lines[i].lots
+            found[i] = tuple(Taken(lot, n * part) for lot, n in zip(lots, taken, strict=True) if n)
+        return found
+
+
+def part_of(line: Line) -> Fraction:
+    """The largest quantity that divides the increment, every lot and the sale: a lot is sold in whole parts of it."""
+    sizes = [Fraction(line.increment), line.quantity, *(Fraction(lot.quantity) for lot in line.lots)]
+    below = lcm(*(size.denominator for size in sizes))
+    return Fraction(gcd(*(int(size * below) for size in sizes)), below)

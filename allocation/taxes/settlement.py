@@ -9,8 +9,9 @@ from types import MappingProxyType
 from allocation.model import Portfolio, Position, TaxTreatment
 from allocation.planning.exact import as_decimal
 from allocation.rules import Rules, Taxes
+from allocation.taxes.counting import Choice, Line
 from allocation.taxes.gains import Gain, Taken
-from allocation.taxes.least_tax import Choice, Line, choose_lots
+from allocation.taxes.least_tax import choose_lots
 from allocation.taxes.lots import LotSlice, elsewhere_pooled, require_day, slices, untaxed_slices
 from allocation.taxes.netting import Rates, net_loss, shares_of, tax_on
 from allocation.taxes.term import Term
@@ -94,8 +95,7 @@ def settle(
     for symbol, units in bought_units(trades, taxes).items():
         staying[symbol] = staying.get(symbol, ZERO) + units
     choice = choose_lots(lines, staying, taxes)
-    taxed = [gain if line.taxed else Gain() for line, gain in zip(lines, choice.gains, strict=True)]
-    return _settled(lines, choice, taxed, taxes)
+    return _settled(lines, choice, choice.gains, taxes)
 
 
 def _lines(
