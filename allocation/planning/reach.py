@@ -2,8 +2,7 @@
 
 A line that is too heavy becomes light enough only as the whole grows; one that is too light is bought. So each line sets
 a least size of the whole, and what the purchases cost must be there in cash. `least_contribution` finds that size from
-below: first as if everything came in fractions, which is piecewise linear, then, where lines come in whole steps, by
-adding what is still missing until nothing is.
+below: first as if everything came in fractions, then, where lines come in whole steps, by adding what is still lacking.
 """
 
 from collections.abc import Sequence
@@ -87,27 +86,14 @@ def least_contribution(lines: Sequence[Reach], now: Fraction) -> Fraction:
         money += max(CENT, ceil(lacking / CENT) * CENT)
 
 
-def _least_in_fractions(lines: Sequence[Reach], held: Fraction, size: Fraction) -> Fraction:
-    """The least whole from `size` up that pays for the lower bounds on what is missing.
+def _least_in_fractions(lines: Sequence[Reach], held: Fraction, whole: Fraction) -> Fraction:
+    """The least whole from this one up that pays for the lower bounds on what is missing.
 
-    What is spare is concave and piecewise linear, and never falls once it is negative; its corners are where a line
-    begins to be missing.
+    What is lacking is convex in the whole and piecewise linear, so Newton's steps approach its end from below and meet
+    it after one step for each line at most.
     """
-
-    def spare(whole: Fraction) -> Fraction:
-        return whole - sum((line.missing_at_least(whole) for line in lines), held)
-
-    corners = sorted(
-        {corner for line in lines if line.lowest and (corner := (line.held + line.step) / line.lowest) > size}
-    )
-    for corner in (*corners, max([size, *corners]) + 1):
-        low, high = spare(size), spare(corner)
-        if low >= 0:
-            return size
-        if high > low:
-            crossing = size + (corner - size) * -low / (high - low)
-            if crossing <= corner:
-                return crossing
-        size = corner
-    low, high = spare(size), spare(size + 1)
-    return size if low >= 0 else size - low / (high - low)
+    while True:
+        lacking = sum((line.missing_at_least(whole) for line in lines), held) - whole
+        if lacking <= 0:
+            return whole
+        whole += lacking / (1 - sum(line.lowest for line in lines if line.missing_at_least(whole)))
