@@ -9,10 +9,11 @@ rest, `branch` fixes its quantity first.
 
 from allocation.rules import Objective
 from allocation.solver.branch import Solver
-from allocation.solver.pricing import Scale
+from allocation.solver.folding import Folded
 from allocation.solver.problem import Line, Problem, Solution
+from allocation.solver.question import Run
 
-__all__ = ["Line", "Problem", "Solution", "solve"]
+__all__ = ["Line", "Problem", "Run", "Solution", "solve"]
 
 
 def solve(problem: Problem) -> Solution | None:
@@ -20,18 +21,23 @@ def solve(problem: Problem) -> Solution | None:
 
     Ties are told apart as `Problem` says. The same problem gives the same answer on every machine.
     """
-    scale = Scale.of(problem)
-    found = Solver(scale).solve(problem)
+    folded = Folded.of(problem)
+    if folded is None:
+        return None
+    found = Solver().solve(folded)
     if found.regret is None:
         return None
-    value = _distance(problem, found.steps)
+    value = _distance(problem, folded, found.steps)
     least = found.regret if found.dropped is None else min(found.regret, found.dropped)
-    return Solution(found.steps, value, min(value, least // scale.whole))
+    return Solution(found.steps, value, min(value, least // folded.whole))
 
 
-def _distance(problem: Problem, steps: tuple[int, ...]) -> int:
-    """Σ φ over the lines and cash."""
-    offs = [line.held + line.step * k - line.target for line, k in zip(problem.lines, steps, strict=True)]
-    cash = problem.cash - sum(line.step * k for line, k in zip(problem.lines, steps, strict=True))
-    offs.append(cash - problem.cash_target)
-    return sum(off * off for off in offs) if problem.objective == Objective.L2 else sum(map(abs, offs))
+def _distance(problem: Problem, folded: Folded, steps: tuple[int, ...]) -> int:
+    """Σ weight·φ over the lines and cash."""
+    squared = problem.objective == Objective.L2
+    cash = problem.cash - sum(row.spends(k) for row, k in zip(folded.rows, steps, strict=True))
+    offs = [
+        (line.weight, line.held + line.step * k - line.target) for line, k in zip(problem.lines, steps, strict=True)
+    ]
+    offs.append((problem.cash_weight, cash - problem.cash_target))
+    return sum(weight * (off * off if squared else abs(off)) for weight, off in offs)

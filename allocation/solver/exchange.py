@@ -8,7 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import combinations
 
-from allocation.solver.pricing import Priced, allows
+from allocation.solver.pricing import Priced
 from allocation.solver.search import Found
 
 # Lines to choose from and how far each may move: many lines a little, then few lines far.
@@ -26,6 +26,20 @@ class Change:
     moves: tuple[tuple[int, int], ...]
 
 
+def first_look(priced: Priced) -> Found:
+    """A plan made of the cheapest trades and at most two others; failing that, whatever leaves the most cash."""
+    steps = tuple(priced.base)
+    changes = [Change(0, 0, ())]
+    for i, k in enumerate(steps):
+        changes += _singles(priced, i, k, 1, priced.cash_left - priced.wanted_cash)
+    changes.sort(key=lambda change: (change.spends, change.costs, change.moves))
+    best = _best_pair(priced, changes, priced.cash_left, 0, priced.worst_regret() + 1, 1)
+    if best is None:
+        return _most_cash(priced)
+    total, moves = best
+    return Found(total, tuple(moves.get(i, k) for i, k in enumerate(steps)))
+
+
 def exchange(priced: Priced, found: Found) -> Found:
     """The plan after the best exchanges, one after the other, until none improves it or none can."""
     for _ in range(_ROUNDS):
@@ -40,26 +54,34 @@ def exchange(priced: Priced, found: Found) -> Found:
 
 
 def _best_exchange(priced: Priced, steps: tuple[int, ...], regret: int, most_lines: int, reach: int) -> Found | None:
-    cash = priced.problem.cash - sum(line.step * k for line, k in zip(priced.problem.lines, steps, strict=True))
-    lines_regret = regret - priced.cash_regret(cash)
-    wanted = priced.cheapest_cash(0)
-    changes = _changes(priced, steps, cash - wanted, most_lines, reach)
-    spends = [change.spends for change in changes]
-    best: tuple[int, Change, Change] | None = None
-    for first in changes:
-        ideal = cash - first.spends - wanted
-        near = bisect_left(spends, ideal)
-        for second in changes[max(0, near - _NEIGHBOURS) : near + _NEIGHBOURS]:
-            after = cash - first.spends - second.spends
-            total = lines_regret + first.costs + second.costs + priced.cash_regret(after)
-            better = total < (regret if best is None else best[0])
-            if better and priced.cash_allowed(after) and not _overlap(first, second):
-                best = total, first, second
+    cash = priced.cash_after(steps)
+    changes = _changes(priced, steps, cash - priced.wanted_cash, most_lines, reach)
+    best = _best_pair(priced, changes, cash, regret - priced.cash_regret(cash), regret, _NEIGHBOURS)
     if best is None:
         return None
-    total, first, second = best
-    moved = dict(first.moves + second.moves)
-    return Found(total, tuple(moved.get(i, k) for i, k in enumerate(steps)))
+    total, moves = best
+    return Found(total, tuple(moves.get(i, k) for i, k in enumerate(steps)))
+
+
+def _best_pair(
+    priced: Priced, changes: list[Change], cash: int, lines_regret: int, below: int, neighbours: int
+) -> tuple[int, dict[int, int]] | None:
+    """Of each change with those that balance it best, the cheapest pair if it costs less than `below`."""
+    spends = [change.spends for change in changes]
+    best: tuple[Change, Change] | None = None
+    for first in changes:
+        if lines_regret + first.costs >= below:
+            continue
+        near = bisect_left(spends, cash - first.spends - priced.wanted_cash)
+        for second in changes[max(0, near - neighbours) : near + neighbours]:
+            after = cash - first.spends - second.spends
+            total = lines_regret + first.costs + second.costs
+            if total >= below or not priced.cash_allowed(after):
+                continue
+            total += priced.cash_regret(after)
+            if total < below and not _overlap(first, second):
+                best, below = (first, second), total
+    return None if best is None else (below, dict(best[0].moves + best[1].moves))
 
 
 def _changes(priced: Priced, steps: tuple[int, ...], surplus: int, most_lines: int, reach: int) -> list[Change]:
@@ -80,15 +102,39 @@ def _changes(priced: Priced, steps: tuple[int, ...], surplus: int, most_lines: i
 
 
 def _singles(priced: Priced, index: int, now: int, reach: int, surplus: int) -> list[Change]:
-    """The trades within reach of the present one, and those that would use up the surplus by themselves."""
-    line = priced.problem.lines[index]
-    base = priced.line_regret(index, now)
-    alone = now + surplus // line.step
-    return [
-        Change(line.step * (k - now), priced.line_regret(index, k) - base, ((index, k),))
-        for k in sorted({*range(now - reach, now + reach + 1), alone, alone + 1})
-        if k != now and allows(line, k)
-    ]
+    """The trades within reach of the present one, where other legs end, and what uses up the surplus by itself."""
+    row = priced.folded.rows[index]
+    leg = row.leg(now)
+    spent = leg.spends + leg.per_step * (now - leg.low)
+    regret = priced.cost(row, leg, now)
+    wanted = {*range(now - reach, now + reach + 1)}
+    if leg.per_step:
+        alone = now + surplus // leg.per_step
+        wanted |= {alone, alone + 1}
+    changes = []
+    for other in row.legs:
+        own = {k for k in wanted if other.low <= k <= other.high}
+        own |= {other.high if other.high < now else other.low} if other is not leg else set()
+        changes += [
+            Change(
+                other.spends + other.per_step * (k - other.low) - spent,
+                priced.cost(row, other, k) - regret,
+                ((index, k),),
+            )
+            for k in sorted(own)
+            if k != now
+        ]
+    return changes
+
+
+def _most_cash(priced: Priced) -> Found:
+    """Where any plan is possible, the one that leaves the most cash is; a start, if a poor one."""
+    steps = []
+    for row in priced.folded.rows:
+        ends = [(leg.spends + leg.per_step * (k - leg.low), abs(k), k) for leg in row.legs for k in (leg.low, leg.high)]
+        steps.append(min(ends)[2])
+    regret = priced.regret(tuple(steps))
+    return Found() if regret is None else Found(regret, tuple(steps))
 
 
 def _overlap(first: Change, second: Change) -> bool:

@@ -11,9 +11,7 @@ one bit of a long integer; all trades of a line are added with a few shifts. Thi
 from dataclasses import dataclass
 from math import gcd
 
-from allocation.rules import Objective
-from allocation.solver.pricing import ranges
-from allocation.solver.problem import Line, Problem
+from allocation.solver.folding import Folded, Row
 
 # Bits of the longest sum worth writing down, and overshooting trades worth telling apart.
 _MOST_BITS = 12_000_000
@@ -33,40 +31,50 @@ class Choices:
     overshooting: tuple[tuple[int, int], ...]
 
 
-def least_leftover(problem: Problem) -> tuple[tuple[int, ...], int] | None:
+def least_leftover(folded: Folded) -> tuple[tuple[int, ...], int] | None:
     """The best trades and their Σ|off|, proved; None where this way of asking does not settle it."""
-    lines = problem.lines
-    if problem.objective != Objective.L1 or problem.highest_cash is not None or not lines:
+    rows = folded.rows
+    if folded.squared or folded.highest_cash is not None or not rows or not _plain(folded):
         return None
-    grid = gcd(*(line.step for line in lines))
-    reach = problem.cash // grid - sum(line.lowest * line.step // grid for line in lines)
+    grid = gcd(*(row.step for row in rows))
+    reach = folded.cash // grid - sum(row.legs[0].low * row.step // grid for row in rows)
     if not 0 <= reach <= _MOST_BITS:
         return None
-    plain = [_choices(line, grid, 0) for line in lines]
-    found = _least(problem, grid, reach, plain)
+    plain = [_choices(row, grid, 0) for row in rows]
+    found = _least(folded, grid, reach, plain)
     if found is None or not found[0]:
-        return found and _answer(problem, found, plain, grid)
-    overshooting = [_choices(line, grid, found[0]) for line in lines]
+        return found and _answer(folded, found, plain)
+    overshooting = [_choices(row, grid, found[0]) for row in rows]
     if sum(len(choice.overshooting) for choice in overshooting) > _MOST_OVERSHOOTING:
         return None
-    closest = _least(problem, grid, reach, overshooting)
-    return closest and _answer(problem, closest, overshooting, grid)
+    closest = _least(folded, grid, reach, overshooting)
+    return closest and _answer(folded, closest, overshooting)
 
 
-def _choices(line: Line, grid: int, below: int) -> Choices:
+def _plain(folded: Folded) -> bool:
+    """Whether all weights are one and every trade spends just what it moves."""
+    return folded.cash_weight == folded.whole and all(
+        row.weight == folded.whole
+        and all(leg.spends == row.step * leg.low and leg.per_step in (row.step, 0) for leg in row.legs)
+        for row in folded.rows
+    )
+
+
+def _choices(row: Row, grid: int, below: int) -> Choices:
     """The trades of a line that overshoot by nothing or by less than `below`."""
-    ceiling = max(line.target, line.held + line.step * line.lowest)
-    most = (ceiling - line.held) // line.step
-    free = tuple((low, min(high, most)) for low, high in ranges(line) if low <= most)
+    lowest, step = row.legs[0].low, row.step
+    at_lowest = row.legs[0].off
+    most = lowest + max(0, -at_lowest) // step
+    free = tuple((leg.low, min(leg.high, most)) for leg in row.legs if leg.low <= most)
     over = [
-        (k, line.held + line.step * k - ceiling)
-        for low, high in ranges(line)
-        for k in range(max(low, most + 1), min(high, most + 1 + below // line.step) + 1)
+        (k, at_lowest + step * (k - lowest) - max(0, at_lowest))
+        for leg in row.legs
+        for k in range(max(leg.low, most + 1), min(leg.high, most + 1 + below // step) + 1)
     ]
-    return Choices(line.step // grid, line.lowest, free, tuple((k, o) for k, o in over if o < below))
+    return Choices(step // grid, lowest, free, tuple((k, o) for k, o in over if o < below))
 
 
-def _least(problem: Problem, grid: int, reach: int, choices: list[Choices]) -> tuple[int, int, list[Sums]] | None:
+def _least(folded: Folded, grid: int, reach: int, choices: list[Choices]) -> tuple[int, int, list[Sums]] | None:
     """The least total overshooting, the sum that makes it, and the reachable sums after each line."""
     window = (1 << (reach + 1)) - 1
     stages: list[Sums] = [{0: 1}]
@@ -76,7 +84,7 @@ def _least(problem: Problem, grid: int, reach: int, choices: list[Choices]) -> t
     for over, sums in sorted(stages[-1].items()):
         if sums:
             spent = sums.bit_length() - 1
-            idle = problem.cash % grid + grid * (reach - spent) - problem.cash_target
+            idle = folded.cash % grid + grid * (reach - spent) - folded.cash_target
             total = over + max(0, idle)
             if best is None or total < best[0]:
                 best = total, spent
@@ -105,9 +113,7 @@ def _spread(sums: int, weight: int, times: int, window: int) -> int:
     return sums
 
 
-def _answer(
-    problem: Problem, found: tuple[int, int, list[Sums]], choices: list[Choices], grid: int
-) -> tuple[tuple[int, ...], int]:
+def _answer(folded: Folded, found: tuple[int, int, list[Sums]], choices: list[Choices]) -> tuple[tuple[int, ...], int]:
     """Walk the sums back to the trades, leaving a line alone where that can be."""
     _, spent, stages = found
     over = min(o for o, sums in stages[-1].items() if sums >> spent & 1)
@@ -117,9 +123,9 @@ def _answer(
         spent -= (k - choice.lowest) * choice.weight
         over -= dict(choice.overshooting).get(k, 0)
     trades = tuple(reversed(steps))
-    offs = [line.held + line.step * k - line.target for line, k in zip(problem.lines, trades, strict=True)]
-    cash = problem.cash - sum(line.step * k for line, k in zip(problem.lines, trades, strict=True))
-    return trades, sum(map(abs, offs)) + abs(cash - problem.cash_target)
+    cash = folded.cash - sum(row.spends(k) for row, k in zip(folded.rows, trades, strict=True))
+    offs = sum(row.off(k) for row, k in zip(folded.rows, trades, strict=True))
+    return trades, offs + abs(cash - folded.cash_target)
 
 
 def _step_back(choice: Choices, before: Sums, over: int, spent: int) -> int:

@@ -1,157 +1,151 @@
 """What each line would do if cash had a price.
 
-Every criterion of a plan is folded into one integer cost, most important first, so that comparing two costs compares the
-objective, then what is sold in a taxable account, then the number of trades, then turnover:
-
-    cost(k) = ((φ·sold_unit + sold)·trade_unit + trades)·turnover_unit + turnover
-
-Each unit exceeds all the lesser criteria can add up to. `Priced` adds a price λ on cash (Lagrange's multiplier), under
-which the lines no longer compete: each picks its own cheapest trade in closed form.
+`Priced` adds a price λ on cash (Lagrange's multiplier) to the folded costs. Under it the lines no longer compete: each
+picks its own cheapest trade in closed form, and what any other trade costs beyond that is its regret.
 """
 
-from dataclasses import dataclass
-from math import gcd
+from math import isqrt
 
-from allocation.rules import Objective
-from allocation.solver.problem import Line, Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The units of the folded cost: `whole` is worth one unit of φ."""
-
-    whole: int
-    per_sold: int
-    per_trade: int
-
-    @classmethod
-    def of(cls, problem: Problem) -> "Scale":
-        """Units large enough that no sum of a lesser criterion reaches one unit of a greater one."""
-        most_sold = sum(-line.lowest * line.step for line in problem.lines)
-        most_bought = sum(line.highest * line.step for line in problem.lines)
-        per_trade = most_sold + most_bought + 1
-        per_sold = per_trade * (len(problem.lines) + 1)
-        if not problem.taxable:
-            return cls(per_sold, 0, per_trade)
-        return cls(per_sold * (most_sold + 1), per_sold, per_trade)
-
-    def of_trading(self, spent: int) -> int:
-        """What a trade costs by the lesser criteria; `spent` is negative for a sale."""
-        if spent == 0:
-            return 0
-        return self.per_trade + abs(spent) + (self.per_sold * -spent if spent < 0 else 0)
+from allocation.solver.folding import Folded, Leg, Row
 
 
 class Priced:
-    """A problem under a price on cash; knows every line's cheapest trade and what any other would cost beyond it."""
+    """A folded problem under a price on cash; knows every line's cheapest trade and what any other costs beyond it.
 
-    def __init__(self, problem: Problem, scale: Scale, price: int) -> None:
-        self.problem = problem
-        self.scale = scale
+    Attributes:
+        price: folded cost of a grain of cash.
+        base: by line, the cheapest trade.
+        cash_left: what those leave in cash; may be below zero.
+        bound: no plan costs less, whatever the price (weak duality).
+    """
+
+    def __init__(self, folded: Folded, price: int) -> None:
+        self.folded = folded
         self.price = price
-        self._squared = problem.objective == Objective.L2
-        self._grid = gcd(*(line.step for line in problem.lines)) or 1
-        self.most_cash = max(0, problem.cash) + sum(-line.lowest * line.step for line in problem.lines)
-        self.base = [self._cheapest(line) for line in problem.lines]
-        self.base_cost = [self._cost(line, k) for line, k in zip(problem.lines, self.base, strict=True)]
-        self.cash_left = problem.cash - sum(line.step * k for line, k in zip(problem.lines, self.base, strict=True))
-        self._best_cash_cost = self._cash_cost(self.cheapest_cash(0))
-        self.bound = sum(self.base_cost) + self._best_cash_cost - price * problem.cash
-        """No plan costs less, whatever the price (weak duality)."""
-        self.forbidding = scale.whole * (len(problem.lines) + 2) * (10 * (self.most_cash + abs(problem.cash) + 1)) ** 2
-        """A price on one grain of cash that is more than any plan could be worth."""
+        picks = [self._cheapest(row) for row in folded.rows]
+        self.base_cost = [cost for cost, _, _, _ in picks]
+        self.base = [k for _, _, k, _ in picks]
+        self.base_spends = [spends for _, _, _, spends in picks]
+        self.cash_left = folded.cash - sum(self.base_spends)
+        self.wanted_cash = self.cheapest_cash(0)
+        self.least_cash_cost = self.cash_cost(self.wanted_cash)
+        self.bound = sum(self.base_cost) + self.least_cash_cost - price * folded.cash
 
     @property
     def overspends(self) -> bool:
         """Whether at this price lines and cash together want more than there is."""
-        return self.cash_left < self.cheapest_cash(0)
+        return self.cash_left < self.wanted_cash
 
     def proves(self, regret: int | None) -> bool:
         """Whether no plan has a better φ than one with this regret; lesser criteria may still differ."""
-        return regret is not None and (self.bound + regret) // self.scale.whole == self.bound // self.scale.whole
+        whole = self.folded.whole
+        return regret is not None and (self.bound + regret) // whole == self.bound // whole
+
+    def cash_cost(self, cash: int) -> int:
+        """What leaving this much cash costs, its price included."""
+        off = cash - self.folded.cash_target
+        return self.folded.cash_weight * (off * off if self.folded.squared else abs(off)) + self.price * cash
 
     def cash_regret(self, cash: int) -> int:
         """What leaving this much cash costs beyond leaving the amount that the price makes cheapest."""
-        return self._cash_cost(cash) - self._best_cash_cost
+        return self.cash_cost(cash) - self.least_cash_cost
 
     def cash_allowed(self, cash: int) -> bool:
         """Whether an account may end with this much cash."""
-        most = self.problem.highest_cash
+        most = self.folded.highest_cash
         return cash >= 0 and (most is None or cash <= most)
 
     def cheapest_cash(self, slope: int) -> int:
         """The cash after trading with the least cost when every grain of it costs `slope` more.
 
-        Only balances that whole steps can leave are looked at: cash modulo the steps' common divisor never changes.
+        Only balances that trades can leave are looked at: cash modulo the grid never changes.
         """
-        linear, whole, wanted = self.price + slope, self.scale.whole, self.problem.cash_target
-        if self._squared:
-            ideal = wanted - linear // (2 * whole)
-        elif abs(linear) > whole:
-            ideal = 0 if linear > 0 else self.most_cash
+        folded, linear = self.folded, self.price + slope
+        weight, grid = folded.cash_weight, folded.grid
+        if folded.squared and weight:
+            ideal = folded.cash_target - linear // (2 * weight)
+        elif abs(linear) > weight:
+            ideal = 0 if linear > 0 else folded.most_cash
         else:
-            ideal = wanted
-        below = ideal - (ideal - self.problem.cash) % self._grid
-        choices = {self._clamp_cash(below), self._clamp_cash(below + self._grid)}
-        return min(choices, key=lambda c: (self._cash_cost(c) + slope * c, c))
+            ideal = folded.cash_target
+        below = ideal - (ideal - folded.cash) % grid
+        low, high = self._clamp_cash(below), self._clamp_cash(below + grid)
+        return high if self.cash_cost(high) + slope * high < self.cash_cost(low) + slope * low else low
+
+    def base_plain(self, index: int) -> int:
+        """What the cheapest trade of a line costs without the price on its cash."""
+        return self.base_cost[index] - self.price * self.base_spends[index]
 
     def line_regret(self, index: int, steps: int) -> int:
         """What a trade costs beyond the line's cheapest."""
-        return self._cost(self.problem.lines[index], steps) - self.base_cost[index]
+        row = self.folded.rows[index]
+        return self.cost(row, row.leg(steps), steps) - self.base_cost[index]
 
     def regret(self, steps: tuple[int, ...]) -> int | None:
         """What a whole plan costs beyond `bound`; None when it leaves a cash balance that is not allowed."""
-        lines = self.problem.lines
-        cash = self.problem.cash - sum(line.step * k for line, k in zip(lines, steps, strict=True))
+        cash = self.cash_after(steps)
         if not self.cash_allowed(cash):
             return None
         return sum(self.line_regret(i, k) for i, k in enumerate(steps)) + self.cash_regret(cash)
 
-    def _clamp_cash(self, cash: int) -> int:
-        """The nearest allowed balance on the grid; where the grid misses the allowed span, its least balance."""
-        least = self.problem.cash % self._grid
-        most = self.problem.highest_cash
-        if most is not None:
-            cash = min(cash, most - (most - least) % self._grid)
-        return max(least, cash)
+    def cash_after(self, steps: tuple[int, ...]) -> int:
+        """What a whole plan leaves in cash."""
+        return self.folded.cash - sum(row.spends(k) for row, k in zip(self.folded.rows, steps, strict=True))
 
-    def _cash_cost(self, cash: int) -> int:
-        off = cash - self.problem.cash_target
-        return self.scale.whole * (off * off if self._squared else abs(off)) + self.price * cash
+    def worst_regret(self) -> int:
+        """No plan has a larger regret: every line and cash at its dearest, which is at an end of what is allowed."""
+        dearest = sum(
+            max(self.cost(row, leg, k) for leg in row.legs for k in (leg.low, leg.high)) - base
+            for row, base in zip(self.folded.rows, self.base_cost, strict=True)
+        )
+        most = max(0, self.folded.most_cash)
+        return dearest + max(self.cash_regret(0), self.cash_regret(most), 0)
 
-    def _cost(self, line: Line, k: int) -> int:
-        off = line.held + line.step * k - line.target
-        cost = self.scale.whole * (off * off if self._squared else abs(off)) + self.price * line.step * k
-        return cost + self.scale.of_trading(line.step * k)
+    def most_cash_wanted(self, regret: int) -> int:
+        """No larger cash balance has a regret this small (l2)."""
+        weight, price, wanted = self.folded.cash_weight, self.price, self.wanted_cash
+        # The regret is weight·δ² + slope·δ for δ beyond the wanted balance, with slope not below -weight·grid.
+        slope = 2 * weight * (wanted - self.folded.cash_target) + price
+        return wanted + (isqrt(slope * slope + 4 * weight * regret) - slope) // (2 * weight) + 1
 
-    def _cheapest(self, line: Line) -> int:
-        picks = [self.cheapest_in(line, low, high) for low, high in ranges(line)]
-        return min(picks, key=lambda k: (self._cost(line, k), abs(k), k))
+    def cost(self, row: Row, leg: Leg, steps: int) -> int:
+        """The folded cost of a trade, its cash at the price."""
+        more = steps - leg.low
+        off = leg.off + row.step * more
+        cost = row.weight * (off * off if self.folded.squared else abs(off))
+        return cost + leg.lesser + leg.lesser_per_step * more + self.price * (leg.spends + leg.per_step * more)
 
-    def cheapest_in(self, line: Line, low: int, high: int) -> int:
-        """The cheapest trade within a range on which the cost is convex."""
-        linear = self.price + (1 if low >= 0 else -1 - self.scale.per_sold)
-        if self._squared:
-            wanted = line.target - line.held - linear // (2 * self.scale.whole)
-        elif abs(linear) > self.scale.whole:
+    def cheapest_in(self, row: Row, leg: Leg) -> int:
+        """The cheapest trade of a leg, along which the cost is convex."""
+        low, high, _, per_step, off, _, lesser = leg
+        if low == high:
+            return low
+        linear, step, weight = lesser + self.price * per_step, row.step, row.weight
+        if self.folded.squared and weight:
+            near = low + (-linear // (2 * weight * step) - off) // step
+        elif abs(linear) > weight * step:
             return low if linear > 0 else high
         else:
-            wanted = line.target - line.held
-        near = wanted // line.step
-        picks = {min(max(k, low), high) for k in (near, near + 1)}
-        return min(picks, key=lambda k: (self._cost(line, k), abs(k), k))
+            near = low + -off // step
+        if near < low:
+            return low
+        if near >= high:
+            return high
+        first, second = self.cost(row, leg, near), self.cost(row, leg, near + 1)
+        return near + 1 if (second, abs(near + 1)) < (first, abs(near)) else near
 
+    def _cheapest(self, row: Row) -> tuple[int, int, int, int]:
+        """The least cost, the tie-breaker, the trade and what it spends."""
+        picks = []
+        for leg in row.legs:
+            k = self.cheapest_in(row, leg)
+            picks.append((self.cost(row, leg, k), abs(k), k, leg.spends + leg.per_step * (k - leg.low)))
+        return min(picks)
 
-def ranges(line: Line) -> list[tuple[int, int]]:
-    """The trades a line may make: not trading, selling at least the least, buying at least the least."""
-    ranges = [(0, 0)]
-    if line.lowest <= -line.least:
-        ranges.append((line.lowest, -line.least))
-    if line.highest >= line.least:
-        ranges.append((line.least, line.highest))
-    return ranges
-
-
-def allows(line: Line, steps: int) -> bool:
-    """Whether a line may make this trade."""
-    return any(low <= steps <= high for low, high in ranges(line))
+    def _clamp_cash(self, cash: int) -> int:
+        """The nearest allowed balance on the grid; where the grid misses the allowed span, its least balance."""
+        least = self.folded.cash % self.folded.grid
+        most = self.folded.highest_cash
+        if most is not None:
+            cash = min(cash, most - (most - least) % self.folded.grid)
+        return max(least, cash)

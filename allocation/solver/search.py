@@ -12,14 +12,20 @@ from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TypeAlias
+from itertools import chain
+from typing import TypeAlias, cast
 
-from allocation.rules import Objective
 from allocation.solver.menu import Menu, Option
 from allocation.solver.pricing import Priced
 
 Moves: TypeAlias = dict[int, int]
 """Steps by line, for the lines that do not make their cheapest trade."""
+
+Node: TypeAlias = tuple[int, object, int, int]
+"""A partial plan: the regret so far, the node it was reached from, and the line and the steps that led here."""
+
+States: TypeAlias = dict[int, Node]
+"""By cash left, the best partial plan."""
 
 
 class Scope(Enum):
@@ -47,139 +53,172 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A partial plan: the regret so far and the way it was reached."""
-
-    regret: int
-    parent: "Node | None" = None
-    line: int = -1
-    steps: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
-    """The best plan known, by its regret; `dropped` is the least regret any plan set aside unseen could have."""
+    """The best plan known.
+
+    Attributes:
+        regret: what it costs beyond the bound; None where no plan is known.
+        dropped: the least regret any plan set aside unseen could have.
+        doubtful: whether a smaller largest deviation was preferred where it may not have counted in the end.
+    """
 
     regret: int | None = None
     steps: tuple[int, ...] = ()
     dropped: int | None = None
+    doubtful: bool = False
 
 
 class Search:
-    """One walk over the lines of a priced problem."""
+    """One walk over the lines of a priced problem.
 
-    def __init__(self, priced: Priced, effort: Effort, known: Found) -> None:
+    With `in_order` the largest deviation is taken as settled, and equal plans are told apart by the order of lines only.
+    """
+
+    def __init__(self, priced: Priced, effort: Effort, known: Found, in_order: bool = False) -> None:
         self._priced = priced
         self._effort = effort
-        self._best = known.regret
-        self._best_moves = {i: k for i, k in enumerate(known.steps) if k != priced.base[i]}
+        self._found = known.regret is not None
+        # A plan that is only imagined, worse than all real ones, saves asking everywhere whether one is known.
+        self._best = priced.worst_regret() + 1 if known.regret is None else known.regret
+        self._best_moves: Moves = {i: k for i, k in enumerate(known.steps) if k != priced.base[i]}
+        self._in_order = in_order
         self._dropped: int | None = None
+        self._doubtful = False
         self._visits = 0
         # Lines by how far their cheapest trade leaves them off, farthest first: all of them, and those visited.
-        self._offs = sorted((-self._off(i, k), i) for i, k in enumerate(priced.base))
+        self._offs = sorted(
+            (-row.off(k), i) for i, (row, k) in enumerate(zip(priced.folded.rows, priced.base, strict=True))
+        )
         self._visited: list[tuple[int, int]] = []
-        self._unbounded_idle = priced.problem.objective == Objective.L2 or priced.problem.highest_cash is not None
 
     def run(self) -> Found:
         """Walk the lines, those that balance cash most cheaply first."""
-        limit = self._best if self._effort.scope == Scope.EVERYTHING else None
-        menus = [(Menu(self._priced, i, limit), i) for i in range(len(self._priced.base))]
-        stages = sorted(((menu.density, i, menu) for menu, i in menus if menu), key=lambda stage: stage[:2])
-        ahead = [Completion.of(self._priced, density) for density, _, _ in stages]
-        ahead.append(Completion.of(self._priced, self._priced.forbidding))
-        states = {self._priced.cash_left: Node(0)}
-        self._consider(self._priced.cash_left, states[self._priced.cash_left])
-        for position, (_, index, menu) in enumerate(stages):
-            states = self._extend(states, index, menu, ahead[position], ahead[position + 1])
-        steps = [self._best_moves.get(i, k) for i, k in enumerate(self._priced.base)]
-        return Found(self._best, () if self._best is None else tuple(steps), self._dropped)
+        menus = [menu for i in range(len(self._priced.base)) if (menu := Menu(self._priced, i, self._best))]
+        menus.sort(key=lambda menu: (menu.density, menu.index))
+        ahead = [Completion.of(self._priced, menu.density) for menu in menus]
+        start = self._priced.cash_left
+        states: States = {start: (0, None, -1, 0)}
+        if self._priced.cash_allowed(start) and self._priced.cash_regret(start) <= self._best:
+            self._consider(self._priced.cash_regret(start), states[start])
+        for position, menu in enumerate(menus):
+            then = ahead[position + 1] if position + 1 < len(menus) else None
+            states = self._extend(states, menu, ahead[position], then)
+        steps = tuple(self._best_moves.get(i, k) for i, k in enumerate(self._priced.base))
+        return Found(self._best, steps, self._dropped, self._doubtful) if self._found else Found(dropped=self._dropped)
 
-    def _extend(
-        self, states: dict[int, Node], index: int, menu: Menu, now: "Completion", then: "Completion"
-    ) -> dict[int, Node]:
+    def _extend(self, states: States, menu: Menu, now: "Completion", then: "Completion | None") -> States:
         """Every surviving state with every trade of one more line."""
-        reached: dict[int, Node] = {}
-        insort(self._visited, (-self._off(index, self._priced.base[index]), index))
+        row, base = self._priced.folded.rows[menu.index], self._priced.base[menu.index]
+        insort(self._visited, (-row.off(base), menu.index))
+        reached: States = {}
+        if then is not None:
+            best = self._best
+            reached = {cash: node for cash, node in states.items() if node[0] + then.least(cash) <= best}
         for cash, node in states.items():
-            self._keep(reached, cash, node, then)
             if not self._exhausted:
-                self._visits += menu.asking_costs
-                self._branch(reached, cash, node, index, self._offers(menu, cash, node, then), then)
+                self._branch(reached, cash, node, menu.index, self._offers(menu, cash, node, now, then), then)
             if self._exhausted:
-                self._drop(node.regret + now.least(cash))
+                self._drop(node[0] + now.least(cash))
         return self._narrow(reached, then)
 
     def _branch(
-        self,
-        reached: dict[int, Node],
-        cash: int,
-        node: Node,
-        index: int,
-        options: Iterable[Option],
-        then: "Completion",
+        self, reached: States, cash: int, node: Node, index: int, options: Iterable[Option], then: "Completion | None"
     ) -> None:
-        """One state with the offered trades of one line."""
-        for option in options:
+        """One state with the offered trades of one line. Here the time goes: nothing is asked twice."""
+        regret, best, allowed = node[0], self._best, self._priced.cash_allowed
+        for extra, spends, k in options:
+            total = regret + extra
+            if total > best:
+                continue
             self._visits += 1
-            if self._exhausted:
-                return
-            child = Node(node.regret + option.regret, node, index, option.steps)
-            self._consider(cash - option.spends, child)
-            self._keep(reached, cash - option.spends, child, then)
+            after = cash - spends
+            if then is None:
+                if allowed(after) and total + self._priced.cash_regret(after) <= best:
+                    self._consider(total + self._priced.cash_regret(after), (total, node, index, k))
+                    best = self._best
+                continue
+            least = then.least(after)
+            if total + least > best:
+                continue
+            child = (total, node, index, k)
+            if allowed(after):
+                whole = total + self._priced.cash_regret(after)
+                if whole <= best:
+                    self._consider(whole, child)
+                    best = self._best
+            rival = reached.get(after)
+            if rival is None or total < rival[0] or (total == rival[0] and self._replaces(child, rival)):
+                reached[after] = child
 
     @property
     def _exhausted(self) -> bool:
         if self._visits <= self._effort.tie_visits:
             return False
-        return self._visits > self._effort.visits or self._priced.proves(self._best)
+        return self._visits > self._effort.visits or (self._found and self._priced.proves(self._best))
 
-    def _offers(self, menu: Menu, cash: int, node: Node, then: "Completion") -> Iterable[Option]:
+    def _offers(
+        self, menu: Menu, cash: int, node: Node, now: "Completion", then: "Completion | None"
+    ) -> Iterable[Option]:
         if self._effort.scope == Scope.NEAREST:
-            return menu.nearest(cash, then.least)
-        most = self._priced.forbidding if self._best is None else self._best
-        return menu.within(cash, most - node.regret, then.least)
+            return menu.written[:4]
+        if not menu.unwritten:
+            return menu.written
+        balance = self._last_balance if then is None else then.least
+        asked = (menu.balanced(leg, cash, self._best - node[0], balance) for leg in menu.unwritten)
+        self._visits += 24 * len(menu.unwritten)
+        return self._limited(chain(menu.written, *asked), node[0] + now.least(cash))
 
-    def _consider(self, cash: int, node: Node) -> None:
+    def _last_balance(self, cash: int) -> int:
+        """Where no line is to come, an impossible balance costs more than any plan could be worth."""
+        folded = self._priced.folded
+        low, high = 0, folded.highest_cash
+        nearest = max(low, cash if high is None else min(cash, high))
+        return self._priced.cash_regret(nearest) + (self._best + abs(self._priced.price) * folded.grid + 1) * abs(
+            nearest - cash
+        )
+
+    def _limited(self, options: Iterable[Option], floor: int) -> Iterable[Option]:
+        """The options until the work is used up; what is left out is owned up to."""
+        for option in options:
+            if self._exhausted:
+                self._drop(floor)
+                return
+            yield option
+
+    def _consider(self, regret: int, node: Node) -> None:
         """Take a partial plan as a whole one: every line not yet visited makes its cheapest trade."""
-        if not self._priced.cash_allowed(cash):
-            return
-        total = node.regret + self._priced.cash_regret(cash)
-        if self._best is not None and total > self._best:
-            return
         moves = _moves(node)
-        if total != self._best or self._goes_first(moves, self._best_moves, self._offs):
-            self._best, self._best_moves = total, moves
+        if not self._found or regret < self._best or self._goes_first(moves, self._best_moves, self._offs):
+            self._best, self._best_moves, self._found = regret, moves, True
 
-    def _keep(self, reached: dict[int, Node], cash: int, node: Node, then: "Completion") -> None:
-        if self._best is not None and node.regret + then.least(cash) > self._best:
-            return
-        rival = reached.get(cash)
-        if (
-            rival is None
-            or node.regret < rival.regret
-            or (node.regret == rival.regret and self._goes_first(_moves(node), _moves(rival), self._visited))
-        ):
-            reached[cash] = node
+    def _replaces(self, node: Node, rival: Node) -> bool:
+        """Between partial plans of equal cost and cash: the smaller largest deviation, then more of the earlier line."""
+        return self._goes_first(_moves(node), _moves(rival), self._visited, partial=True)
 
-    def _narrow(self, reached: dict[int, Node], then: "Completion") -> dict[int, Node]:
+    def _narrow(self, reached: States, then: "Completion | None") -> States:
         """Forget what another state beats whatever follows; then what is beyond the width, worst prospects first."""
-        kept = reached if self._unbounded_idle else self._undominated(reached)
+        if then is None or len(reached) < 2:
+            return reached
+        kept = self._undominated(reached)
         if len(kept) <= self._effort.width:
             return kept
-        wanted, whole = self._priced.cheapest_cash(0), self._priced.scale.whole
-        prospects = {cash: node.regret + then.least(cash) for cash, node in kept.items()}
+        wanted, whole = self._priced.wanted_cash, self._priced.folded.whole
+        prospects = {cash: node[0] + then.least(cash) for cash, node in kept.items()}
         # Among equal objectives, balanced cash goes first: there the next line's step can still close the rest.
         ranked = sorted(prospects, key=lambda cash: (prospects[cash] // whole, abs(cash - wanted), cash))
         self._drop(min(prospects[cash] for cash in ranked[self._effort.width :]))
         return {cash: kept[cash] for cash in ranked[: self._effort.width]}
 
-    def _undominated(self, reached: dict[int, Node]) -> dict[int, Node]:
+    def _undominated(self, reached: States) -> States:
         """Drop states that another with more cash beats even if the surplus stays idle."""
-        idle = self._priced.scale.whole + self._priced.price
-        kept: dict[int, Node] = {}
+        priced, folded = self._priced, self._priced.folded
+        if folded.highest_cash is not None or (folded.squared and folded.cash_weight):
+            return reached
+        idle = folded.cash_weight + priced.price
+        kept: States = {}
         leader: int | None = None
         for cash in sorted(reached, reverse=True):
-            rank = reached[cash].regret + idle * cash
+            rank = reached[cash][0] + idle * cash
             if leader is None or leader >= rank:
                 kept[cash] = reached[cash]
                 leader = rank
@@ -189,29 +228,36 @@ class Search:
         if self._dropped is None or regret < self._dropped:
             self._dropped = regret
 
-    def _goes_first(self, moves: Moves, rival: Moves, among: list[tuple[int, int]]) -> bool:
+    def _goes_first(self, moves: Moves, rival: Moves, among: list[tuple[int, int]], partial: bool = False) -> bool:
         """Between plans of equal cost over these lines: the smaller largest deviation, then more of the earlier line."""
         moved = sorted(moves.keys() | rival.keys())
-        elsewhere = next((-off for off, i in among if i not in moved), 0)
-        return self._tie_rank(moves, moved, elsewhere) < self._tie_rank(rival, moved, elsewhere)
+        order, other = self._in_turn(moves, moved), self._in_turn(rival, moved)
+        if self._in_order:
+            return order < other
+        elsewhere = next((-off for off, i in among if i not in moves and i not in rival), 0)
+        largest, largest_other = self._largest(moves, moved, elsewhere), self._largest(rival, moved, elsewhere)
+        if largest == largest_other:
+            return order < other
+        # Lines still to come may be farther off than either; then the order of lines decides after all.
+        if partial and (order < other) != (largest < largest_other):
+            self._doubtful = True
+        return largest < largest_other
 
-    def _tie_rank(self, moves: Moves, moved: list[int], elsewhere: int) -> tuple[int, list[tuple[int, int]]]:
-        steps = [moves.get(i, self._priced.base[i]) for i in moved]
-        largest = max((self._off(i, k) for i, k in zip(moved, steps, strict=True)), default=0)
-        return max(largest, elsewhere), [(-abs(k), k) for k in steps]
+    def _in_turn(self, moves: Moves, moved: list[int]) -> list[tuple[int, int]]:
+        base = self._priced.base
+        return [(-abs(k), k) for k in (moves.get(i, base[i]) for i in moved)]
 
-    def _off(self, index: int, steps: int) -> int:
-        """How far a trade leaves its line from the target."""
-        line = self._priced.problem.lines[index]
-        return abs(line.held + line.step * steps - line.target)
+    def _largest(self, moves: Moves, moved: list[int], elsewhere: int) -> int:
+        rows, base = self._priced.folded.rows, self._priced.base
+        return max([elsewhere, *(rows[i].off(moves.get(i, base[i])) for i in moved)])
 
 
 def _moves(node: Node) -> Moves:
     """The lines that a partial plan trades otherwise than most cheaply."""
     moves: Moves = {}
-    while node.parent is not None:
-        moves[node.line] = node.steps
-        node = node.parent
+    while node[1] is not None:
+        moves[node[2]] = node[3]
+        node = cast(Node, node[1])
     return moves
 
 
@@ -232,7 +278,7 @@ class Completion:
 
     @classmethod
     def of(cls, priced: Priced, density: int) -> "Completion":
-        """For lines to come with this least density; `priced.forbidding` where none is to come."""
+        """For lines to come with this least density."""
         low, high = priced.cheapest_cash(density), priced.cheapest_cash(-density)
         return cls(priced, density, low, high, priced.cash_regret(low), priced.cash_regret(high))
 
@@ -242,4 +288,4 @@ class Completion:
             return self.regret_at_low + self.density * (self.low - cash)
         if cash > self.high:
             return self.regret_at_high + self.density * (cash - self.high)
-        return self.priced.cash_regret(cash)
+        return self.priced.cash_cost(cash) - self.priced.least_cash_cost

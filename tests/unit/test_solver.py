@@ -7,29 +7,45 @@ from random import Random
 import pytest
 
 from allocation.rules import Objective
-from allocation.solver import Line, Problem, solve
+from allocation.solver import Line, Problem, Run, solve
+from allocation.solver.folding import Folded
 from allocation.solver.leftover import least_leftover
 
 OBJECTIVES = [Objective.L2, Objective.L1]
 
 
-def rank(problem: Problem, steps: tuple[int, ...]) -> tuple[int, ...] | None:
+Rank = tuple[int | tuple[tuple[int, int], ...], ...]
+
+
+def spent(line: Line, k: int) -> int:
+    """Cash that a trade uses, costs included."""
+    return next(run.spent(k) for run in line.allowed() if run.low <= k <= run.high)
+
+
+def rank(problem: Problem, steps: tuple[int, ...]) -> Rank | None:
     """The criteria of a plan in their order; None when it leaves a balance that is not allowed."""
-    lines = problem.lines
-    cash = problem.cash - sum(line.step * k for line, k in zip(lines, steps, strict=True))
+    trades = list(zip(problem.lines, steps, strict=True))
+    cash = problem.cash - sum(spent(line, k) for line, k in trades)
     if cash < 0 or (problem.highest_cash is not None and cash > problem.highest_cash):
         return None
-    offs = [line.held + line.step * k - line.target for line, k in zip(lines, steps, strict=True)]
-    every = [*offs, cash - problem.cash_target]
-    distance = sum(o * o for o in every) if problem.objective == Objective.L2 else sum(map(abs, every))
-    moved = [line.step * k for line, k in zip(lines, steps, strict=True)]
-    sold = -sum(m for m in moved if m < 0) if problem.taxable else 0
-    return distance, sold, sum(1 for k in steps if k), sum(map(abs, moved))
+    off = [line.held + line.step * k - line.target for line, k in trades]
+    every = [(line.weight, o) for (line, _), o in zip(trades, off, strict=True)]
+    every.append((problem.cash_weight, cash - problem.cash_target))
+    return (
+        sum(w * o * o for w, o in every) if problem.objective == Objective.L2 else sum(w * abs(o) for w, o in every),
+        sum(line.misplaced * line.step * k for line, k in trades),
+        sum(spent(line, k) - line.step * k for line, k in trades),
+        sum(-line.step * k for line, k in trades if k < 0) if problem.taxable else 0,
+        sum(1 for k in steps if k),
+        sum(line.step * abs(k) for line, k in trades),
+        max(map(abs, off), default=0),
+        tuple((-abs(k), k) for k in steps),
+    )
 
 
-def enumerate_best(problem: Problem) -> tuple[int, ...] | None:
+def enumerate_best(problem: Problem) -> Rank | None:
     """The least rank of all."""
-    choices = [[k for k in range(x.lowest, x.highest + 1) if k == 0 or abs(k) >= x.least] for x in problem.lines]
+    choices = [[k for run in line.allowed() for k in range(run.low, run.high + 1)] for line in problem.lines]
     return min((r for steps in product(*choices) if (r := rank(problem, steps)) is not None), default=None)
 
 
@@ -67,21 +83,78 @@ def a_random_problem(random: Random) -> Problem:
     )
 
 
+def runs_with_costs(random: Random, step: int, held: int, highest: int) -> tuple[Run, ...]:
+    """Lots sold at rising taxes, a band or a forced sale, purchases with a fixed and a proportional cost."""
+    fixed, rate = random.choice([0, 0, step // 3, 3 * step]), random.choice([0, 0, 1, step // 50])
+    runs, sold, taxes = [], 0, fixed
+    while sold < held and random.random() < 0.85:
+        lot, tax = random.randint(1, held - sold), random.choice([0, 0, step // 10, step // 4])
+        first = -step * (sold + 1) + taxes + rate * (sold + 1) + tax
+        runs.insert(0, Run(-sold - lot, -sold - 1, first - (step - rate - tax) * (lot - 1), step - rate - tax))
+        sold, taxes = sold + lot, taxes + tax * lot
+    if random.random() < 0.8 or not runs:
+        runs.append(Run(0, 0, 0, 0))
+    least = random.choice([1, 1, 1, 2])
+    if highest >= least:
+        runs.append(Run(least, highest, fixed + (step + rate) * least, step + rate))
+    return tuple(runs)
+
+
+def a_random_problem_with_runs(random: Random) -> Problem:
+    """The same with trading costs, lots, forced trades, weights and places."""
+    plain = a_random_problem(random)
+    factor = random.choice([1, 1, 7])
+    weights = random.choice([(1,), (1,), (1, 2, 3), (0, 1, 5, 40)])
+    places = random.choice([(0,), (0,), (0, 1, 2)])
+
+    def dressed(line: Line) -> Line:
+        step, held = line.step * factor, line.held * factor
+        runs = runs_with_costs(random, step, -line.lowest, line.highest) if random.random() < 0.8 else None
+        return replace(
+            line,
+            step=step,
+            held=held,
+            target=line.target * factor,
+            runs=runs,
+            weight=random.choice(weights),
+            misplaced=random.choice(places),
+        )
+
+    highest = plain.highest_cash
+    return replace(
+        plain,
+        lines=tuple(map(dressed, plain.lines)),
+        cash=plain.cash * factor,
+        cash_target=plain.cash_target * factor,
+        highest_cash=None if highest is None else highest * factor,
+        cash_weight=random.choice([1, 1, 0, 3]),
+    )
+
+
+def assert_solved_as_enumerated(problem: Problem, seed: int) -> None:
+    best = enumerate_best(problem)
+
+    solution = solve(problem)
+
+    if best is None:
+        assert solution is None, seed
+    else:
+        assert solution is not None, seed
+        assert rank(problem, solution.steps) == best, seed
+        assert solution.proved, seed
+        assert solution.value == best[0], seed
+
+
 @pytest.mark.parametrize("block", range(8))
 def test_small_problems_are_solved_as_enumeration_solves_them_ties_included(block: int) -> None:
     for seed in range(block * 100, block * 100 + 100):
-        problem = a_random_problem(Random(seed))
-        best = enumerate_best(problem)
+        assert_solved_as_enumerated(a_random_problem(Random(seed)), seed)
 
-        solution = solve(problem)
 
-        if best is None:
-            assert solution is None, seed
-        else:
-            assert solution is not None, seed
-            assert rank(problem, solution.steps) == best, seed
-            assert solution.proved, seed
-            assert solution.value == best[0], seed
+@pytest.mark.parametrize("block", range(12))
+def test_costs_lots_forced_trades_and_weights_are_solved_as_enumeration_solves_them(block: int) -> None:
+    for seed in range(block * 100, block * 100 + 100):
+        assert_solved_as_enumerated(a_random_problem_with_runs(Random(seed)), seed)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -177,7 +250,8 @@ def test_what_can_be_left_over_at_least_is_found_by_adding_up_prices() -> None:
         problem = replace(a_random_problem(Random(seed)), objective=Objective.L1, highest_cash=None)
         best = enumerate_best(problem)
 
-        exact = least_leftover(problem)
+        folded = Folded.of(problem)
+        exact = folded and least_leftover(folded)
 
         if exact is not None:
             steps, distance = exact
