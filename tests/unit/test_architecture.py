@@ -26,11 +26,12 @@ class Layer:
 # A module stands in the layer that names it or the package it is in. One that is named nowhere is core, the strictest.
 LAYERS = {
     "core": Layer((), knows=("solver", "verify")),
-    "verify": Layer(("verify",), knows=("core",)),
+    "verify": Layer(("verify", "checks"), knows=("core",)),
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy")),
     "ports": Layer(("ports",), knows=("core",)),
     "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
     "request": Layer(("request",), knows=("core",), libraries=("pydantic", "pydantic_core")),
+    "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "pyarrow", "distributed")),
     "presentation": Layer(("report", "figures"), knows=("core",), libraries=("pandas", "plotly")),
     "sign_in": Layer(
         ("sign_in", "utils"),
@@ -43,7 +44,7 @@ LAYERS = {
     ),
     "roots": Layer(
         ("bootstrap", "__main__", "__init__"),
-        knows=("core", "verify", "ports", "story", "request", "presentation", "sign_in", "adapters", "settings"),
+        knows=("core", "verify", "ports", "story", "request", "book", "presentation", "sign_in", "adapters", "settings"),
     ),
 }
 # Each adapter may know the one library it exists for.
@@ -54,7 +55,7 @@ ADAPTER_LIBRARIES = {
 # A plan offers itself as a dictionary, a table and a CSV; it asks `report` for them, and only then.
 LAZY_EXCEPTIONS = {("allocation.trade_plan", "allocation.report")}
 # What the solver shares with nobody: an error in it must not be able to hide itself from the check.
-THE_SOLVERS_SIDE = {"allocation.solver", "allocation.planning", "allocation.plan"}
+THE_SOLVERS_SIDE = {"allocation.solver", "allocation.planning", "allocation.plan", "allocation.taxes"}
 # What is shown to a visitor who is not signed in yet, and the frame that tells the two apart.
 BEFORE_SIGN_IN = {"sign_in.py", "popup.py", "shell.py"}
 

@@ -59,7 +59,7 @@ def cases(draw: st.DrawFn, lines: int = 6, largest_share: int = 10, ruled: bool 
 def rules_for(draw: st.DrawFn, symbols: list[str]) -> Rules:
     some = st.frozensets(st.sampled_from(symbols), max_size=1)
     return Rules(
-        objective=draw(st.sampled_from(Objective)),
+        objective=draw(st.sampled_from((Objective.L2, Objective.L1))),
         selling=draw(st.sampled_from(Selling)),
         cash_reserve=draw(st.sampled_from([Decimal(0), Decimal(25)])),
         min_trade_value=draw(st.sampled_from([Decimal(0), Decimal(0), Decimal(60)])),
@@ -161,7 +161,7 @@ def test_planning_again_after_a_plan_finds_nothing_to_do(case):
 
 
 @WIDE
-@given(cases(ruled=False), st.sampled_from(Objective))
+@given(cases(ruled=False), st.sampled_from((Objective.L2, Objective.L1)))
 def test_a_plan_is_never_worse_than_nothing_or_than_rounding_down(case, objective):
     case = replace(case, rules=Rules(objective=objective))
     plan = planned(case)

@@ -150,7 +150,7 @@ def test_a_fee_or_a_tax_that_nobody_charges_is_found():
     asked = Asked()
 
     assert asked.faults(with_trade(asked.plan, "A", lambda t: replace(t, cost=Decimal(1)))) == {"cost"}
-    assert asked.faults(replace(asked.plan, totals=replace(asked.plan.totals, tax=Decimal(1)))) == {"cost"}
+    assert asked.faults(replace(asked.plan, totals=replace(asked.plan.totals, tax=Decimal(1)))) == {"tax"}
 
 
 @pytest.mark.parametrize(("name", "value"), [("buys", 1), ("sells", 1), ("turnover", 2), ("trades", 9)])

@@ -1,0 +1,176 @@
+"""Whether a plan could be better by changing one line, or by trading nothing: a proof that a plan claims must survive both."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from allocation.checks.exact import Grains, size
+from allocation.checks.fault import Fault
+from allocation.checks.ledger import Ledger, Security
+from allocation.checks.nearness import Goal
+from allocation.checks.outcome import Key, Outcome
+from allocation.rules import Objective, Selling
+from allocation.trade_plan import Status, TradePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Another quantity for one line: signed quanta, and what it does to the cash of its account."""
+
+    key: Key
+    security: Security
+    quanta: int
+    value: int
+    cash: Grains
+
+
+def check_doing_nothing(plan: TradePlan, outcome: Outcome, goal: Goal) -> Iterator[Fault]:
+    """No plan is further from the target than doing nothing, where that is allowed."""
+    ledger = outcome.ledger
+    spare = sum(ledger.cash.values()) - ledger.reserve
+    if spare < 0 or min(ledger.cash.values()) < 0 or goal.rest(ledger.worth) > goal.rest(outcome.worth):
+        return
+    if _must_invest(ledger) and _next_purchase(ledger.cash, spare, {}, outcome):
+        return
+    nothing, something = (
+        (goal.rest(worth), goal.distance(ledger, worth, left))
+        for worth, left in ((ledger.worth, spare), (outcome.worth, outcome.spare))
+    )
+    if nothing < something:
+        yield Fault("worse_than_nothing", "Trading nothing would be nearer to the target.")
+
+
+def check_invested(plan: TradePlan, outcome: Outcome, goal: Goal) -> Iterator[Fault]:
+    """`relative` without a cash target invests every cent that can be."""
+    if _must_invest(outcome.ledger):
+        further = _next_purchase(outcome.cash, outcome.spare, outcome.traded, outcome)
+        if further:
+            yield Fault("not_invested", f"{further[1]}: one more step could be bought in {further[0]}.")
+
+
+def check_not_improvable(plan: TradePlan, outcome: Outcome, goal: Goal) -> Iterator[Fault]:
+    """No single line could be changed for the better if the plan is proved, nor beat its bound if it is not."""
+    ledger = outcome.ledger
+    if ledger.rules.selling == Selling.TO_RAISE_CASH:
+        return
+    proved = plan.status == Status.OPTIMAL
+    bound, power = Fraction(plan.objective.bound), 2 if goal.squared else 1
+    distance = goal.distance(ledger, outcome.worth, outcome.spare)
+    leeway: Grains = 0 if proved else max(Fraction(0), distance - (bound * goal.unit) ** power)
+    for change in _changes(outcome):
+        emptied = _emptied(change, goal)
+        if emptied > 0 and proved:
+            yield Fault("not_sold_first", f"{change.key[1]}: more of it could be sold.")
+        elif emptied == 0 and _gain(change, outcome, goal) > leeway and _stays_invested(change, outcome):
+            units = float(Fraction(change.quanta, ledger.quantum))
+            code = "not_optimal" if proved else "bound"
+            yield Fault(code, f"{change.key[1]}: trading {units:+g} instead would be nearer to the target.")
+
+
+def _changes(outcome: Outcome) -> Iterator[Change]:
+    """Every allowed quantity next to the planned one of each line that money and caps leave room for."""
+    ledger, taxed = outcome.ledger, _with_taxed_sales(outcome)
+    for key in ledger.lines:
+        security = ledger.securities[key[1]]
+        now, held = outcome.traded.get(key, 0), ledger.held.get(key, 0)
+        for quanta in _neighbours(now, security):
+            if key[1] in taxed or (quanta < 0 and _is_taxed(key[0], ledger)) or not security.may_trade(quanta, held):
+                continue
+            value = security.price * (quanta - now)
+            cost = outcome.tariff.cost(key[1], security.price * quanta) - outcome.costs.get(key, 0)
+            left = outcome.cash[key[0]] - value - cost
+            change = Change(key, security, quanta, value, -value - cost)
+            if left >= 0 and outcome.spare - value - cost >= 0 and _within_caps(change, outcome):
+                yield change
+
+
+def _neighbours(now: int, security: Security) -> set[int]:
+    """A step more, a step less, nothing, and the smallest trades on either side."""
+    near = {now - security.step, now + security.step, 0}
+    if security.least > security.step:
+        near |= {security.least, -security.least}
+    return near - {now}
+
+
+def _is_taxed(account: str, ledger: Ledger) -> bool:
+    """Whether another sale there could change the tax, which this check does not follow."""
+    taxes = ledger.rules.taxes
+    return account in ledger.taxed and bool(taxes.short_term_rate or taxes.long_term_rate)
+
+
+def _with_taxed_sales(outcome: Outcome) -> set[str]:
+    """Securities of which a taxable account sells some: a purchase elsewhere could wash its loss."""
+    return {
+        symbol
+        for (account, symbol), quanta in outcome.traded.items()
+        if quanta < 0 and _is_taxed(account, outcome.ledger)
+    }
+
+
+def _within_caps(change: Change, outcome: Outcome) -> bool:
+    rules, now = outcome.ledger.rules, outcome.traded.get(change.key, 0)
+    if rules.max_trades is not None:
+        trades = len(outcome.traded) + (change.quanta != 0) - (now != 0)
+        if trades > rules.max_trades:
+            return False
+    if rules.max_turnover is None:
+        return True
+    traded = sum(abs(value) for key, value in outcome.values.items() if key != change.key)
+    traded += change.security.price * abs(change.quanta)
+    return traded <= 2 * Fraction(rules.max_turnover) * outcome.ledger.total
+
+
+def _emptied(change: Change, goal: Goal) -> int:
+    """How much less would remain in the cells that are to be emptied first."""
+    if not goal.emptied:
+        return 0
+    return -sum(change.value * parts for cell, parts in change.security.exposure if cell in goal.emptied)
+
+
+def _gain(change: Change, outcome: Outcome, goal: Goal) -> Grains:
+    """How much smaller the distance would be."""
+    ledger = outcome.ledger
+    whole = ledger.cells.whole
+    cash = goal.cash_factor * goal.off_cash(ledger, outcome.spare)
+    gain = _less(cash, goal.cash_factor * change.cash * ledger.cells.share * whole, goal.squared)
+    for cell, parts in change.security.exposure:
+        factor = goal.factors[cell]
+        off = factor * (outcome.worth[cell] * whole - goal.aims[cell])
+        gain += _less(off, factor * change.value * parts * whole, goal.squared)
+    return gain
+
+
+def _less(off: Grains, added: Grains, squared: bool) -> Grains:
+    """How much nearer to zero a deviation comes, squared or not."""
+    return -added * (2 * off + added) if squared else size(off) - size(off + added)
+
+
+def _must_invest(ledger: Ledger) -> bool:
+    return ledger.rules.objective == Objective.RELATIVE and not ledger.cells.cash
+
+
+def _stays_invested(change: Change, outcome: Outcome) -> bool:
+    """Whether the changed plan would still leave nothing that could be invested."""
+    if not _must_invest(outcome.ledger):
+        return True
+    cash = {**outcome.cash, change.key[0]: outcome.cash[change.key[0]] + change.cash}
+    traded = {**outcome.traded, change.key: change.quanta}
+    return _next_purchase(cash, outcome.spare + change.cash, traded, outcome) is None
+
+
+def _next_purchase(
+    cash: Mapping[str, Grains], spare: Grains, traded: Mapping[Key, int], outcome: Outcome
+) -> Key | None:
+    """A line of which one more step could be bought, nothing else changed."""
+    ledger = outcome.ledger
+    for key in ledger.lines:
+        security, now = ledger.securities[key[1]], traded.get(key, 0)
+        quanta = max(now + security.step, security.least)
+        if now < 0 or security.no_buying:
+            continue
+        paid = security.price * (quanta - now) + outcome.tariff.cost(key[1], security.price * quanta)
+        paid -= outcome.tariff.cost(key[1], security.price * now)
+        change = Change(key, security, quanta, security.price * (quanta - now), -paid)
+        if paid <= min(cash[key[0]], spare) and _within_caps(change, outcome):
+            return key
+    return None
