@@ -53,35 +53,73 @@ def check_not_improvable(plan: TradePlan, outcome: Outcome, goal: Goal) -> Itera
     ledger = outcome.ledger
     if ledger.rules.selling == Selling.TO_RAISE_CASH:
         return
-    proved = plan.status == Status.OPTIMAL
-    bound, power = Fraction(plan.objective.bound), 2 if goal.squared else 1
-    distance = goal.distance(ledger, outcome.worth, outcome.spare)
-    leeway: Grains = 0 if proved else max(Fraction(0), distance - (bound * goal.unit) ** power)
-    for change in _changes(outcome):
+    proved, standing = plan.status == Status.OPTIMAL, Standing.of(outcome, goal)
+    leeway = 0 if proved else _leeway(Fraction(plan.objective.bound), outcome, goal)
+    for change in _changes(outcome, standing.spare):
         emptied = _emptied(change, goal)
         if emptied > 0 and proved:
             yield Fault("not_sold_first", f"{change.key[1]}: more of it could be sold.")
-        elif emptied == 0 and _gain(change, outcome, goal) > leeway and _stays_invested(change, outcome):
+        elif emptied == 0 and standing.gain(change) > leeway and _stays_invested(change, outcome):
             units = float(Fraction(change.quanta, ledger.quantum))
             code = "not_optimal" if proved else "bound"
             yield Fault(code, f"{change.key[1]}: trading {units:+g} instead would be nearer to the target.")
 
 
-def _changes(outcome: Outcome) -> Iterator[Change]:
+def _leeway(bound: Fraction, outcome: Outcome, goal: Goal) -> Grains:
+    """How much smaller the distance may be found before it is below the bound."""
+    distance = goal.distance(outcome.ledger, outcome.worth, outcome.spare)
+    return max(Fraction(0), distance - (bound * goal.unit) ** (2 if goal.squared else 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the plan stands: how far every cell and the cash are from what they should be."""
+
+    goal: Goal
+    fine: int
+    offs: tuple[int, ...]
+    off_cash: Grains
+    spare: Grains
+
+    @classmethod
+    def of(cls, outcome: Outcome, goal: Goal) -> "Standing":
+        """The standing after the plan's trades."""
+        ledger, spare = outcome.ledger, outcome.spare
+        whole = ledger.cells.whole
+        offs = zip(goal.factors, outcome.worth, goal.aims, strict=True)
+        cash = goal.cash_factor * goal.off_cash(ledger, spare)
+        return cls(goal, whole, tuple(f * (v * whole - aim) for f, v, aim in offs), cash, spare)
+
+    def gain(self, change: "Change") -> Grains:
+        """How much smaller the distance would be."""
+        goal, share = self.goal, self.goal.share * self.fine
+        gain = _less(self.off_cash, goal.cash_factor * change.cash * share, goal.squared)
+        for cell, parts in change.security.exposure:
+            gain += _less(self.offs[cell], goal.factors[cell] * change.value * parts * self.fine, goal.squared)
+        return gain
+
+
+def _less(off: Grains, added: Grains, squared: bool) -> Grains:
+    """How much nearer to zero a deviation comes, squared or not."""
+    return -added * (2 * off + added) if squared else size(off) - size(off + added)
+
+
+def _changes(outcome: Outcome, spare: Grains) -> Iterator[Change]:
     """Every allowed quantity next to the planned one of each line that money and caps leave room for."""
-    ledger, taxed = outcome.ledger, _with_taxed_sales(outcome)
+    ledger, fixed = outcome.ledger, _with_taxed_sales(outcome)
     for key in ledger.lines:
-        security = ledger.securities[key[1]]
+        account, symbol = key
+        security, left = ledger.securities[symbol], outcome.cash[account]
         now, held = outcome.traded.get(key, 0), ledger.held.get(key, 0)
-        for quanta in _neighbours(now, security):
-            if key[1] in taxed or (quanta < 0 and _is_taxed(key[0], ledger)) or not security.may_trade(quanta, held):
+        for quanta in () if symbol in fixed else _neighbours(now, security):
+            if not security.may_trade(quanta, held) or (quanta < 0 and _is_taxed(account, ledger)):
                 continue
             value = security.price * (quanta - now)
-            cost = outcome.tariff.cost(key[1], security.price * quanta) - outcome.costs.get(key, 0)
-            left = outcome.cash[key[0]] - value - cost
-            change = Change(key, security, quanta, value, -value - cost)
-            if left >= 0 and outcome.spare - value - cost >= 0 and _within_caps(change, outcome):
-                yield change
+            paid = value + outcome.tariff.cost(symbol, security.price * quanta) - outcome.costs.get(key, 0)
+            if paid <= left and paid <= spare:
+                change = Change(key, security, quanta, value, -paid)
+                if _within_caps(change, outcome):
+                    yield change
 
 
 def _neighbours(now: int, security: Security) -> set[int]:
@@ -125,24 +163,6 @@ def _emptied(change: Change, goal: Goal) -> int:
     if not goal.emptied:
         return 0
     return -sum(change.value * parts for cell, parts in change.security.exposure if cell in goal.emptied)
-
-
-def _gain(change: Change, outcome: Outcome, goal: Goal) -> Grains:
-    """How much smaller the distance would be."""
-    ledger = outcome.ledger
-    whole = ledger.cells.whole
-    cash = goal.cash_factor * goal.off_cash(ledger, outcome.spare)
-    gain = _less(cash, goal.cash_factor * change.cash * ledger.cells.share * whole, goal.squared)
-    for cell, parts in change.security.exposure:
-        factor = goal.factors[cell]
-        off = factor * (outcome.worth[cell] * whole - goal.aims[cell])
-        gain += _less(off, factor * change.value * parts * whole, goal.squared)
-    return gain
-
-
-def _less(off: Grains, added: Grains, squared: bool) -> Grains:
-    """How much nearer to zero a deviation comes, squared or not."""
-    return -added * (2 * off + added) if squared else size(off) - size(off + added)
 
 
 def _must_invest(ledger: Ledger) -> bool:

@@ -26,6 +26,7 @@ class Goal:
     """
 
     squared: bool
+    share: int
     aims: tuple[int, ...]
     cash_aim: int
     factors: tuple[int, ...]
@@ -43,7 +44,7 @@ class Goal:
 
     def off_cash(self, ledger: Ledger, spare: Grains) -> Grains:
         """How far the cash beside the reserve is from what it should be."""
-        return spare * ledger.cells.share * ledger.cells.whole - self.cash_aim
+        return spare * self.share * ledger.cells.whole - self.cash_aim
 
     def rest(self, worth: Sequence[int]) -> int:
         """What remains in the cells that are to be emptied."""
@@ -59,6 +60,7 @@ def read_goal(ledger: Ledger) -> Goal:
     common = lcm(*(w for w in (*weights, cells.cash) if w)) if relative else 1
     return Goal(
         squared=objective != Objective.L1,
+        share=cells.share,
         aims=tuple(w * share for w in weights),
         cash_aim=cells.cash * share,
         factors=tuple((common // w if w else 0) if relative else 1 for w in weights),

@@ -1,7 +1,6 @@
 """The figures of a plan: the accounts before and after, and the plan in sums."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 
 from allocation.checks.exact import Grains, is_exactly, is_near, money, size
 from allocation.checks.fault import Fault
@@ -107,6 +106,6 @@ def check_totals(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
 def check_taxes(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
     """The tax that stands beside each trade."""
     for trade in plan.trades:
-        due = outcome.bill.by_trade.get((trade.account, trade.symbol), Fraction(0))
+        due = outcome.bill.by_trade.get((trade.account, trade.symbol), 0)
         if not is_near(trade.tax, due, 1):
             yield Fault("tax", f"{trade.symbol}: bears a tax of {money(due, 1)}, not {trade.tax}.")

@@ -6,6 +6,7 @@ from datetime import date
 from fractions import Fraction
 from typing import TypeVar
 
+from allocation.checks.exact import Grains
 from allocation.checks.ledger import Ledger
 from allocation.checks.lots import Key, Sold, is_long_term, lots_of
 from allocation.rules import LotMethod, Taxes
@@ -29,15 +30,15 @@ class TaxBill:
     disallowed: Mapping[Key, tuple[Fraction, ...]]
     by_trade: Mapping[Key, Fraction]
     by_account: Mapping[str, Fraction]
-    total: Fraction
-    carried: Fraction
+    total: Grains
+    carried: Grains
 
 
 def draw_up(ledger: Ledger, traded: Mapping[Key, Fraction], lots: Mapping[Key, tuple[Sold, ...]]) -> TaxBill:
     """The bill for signed trades, in units, whose sales take these lots."""
     if not any(lots.values()):
         none = dict.fromkeys(lots, ())
-        return TaxBill(lots, none, {}, {}, NOTHING, NOTHING)
+        return TaxBill(lots, none, {}, {}, 0, 0)
     washed = _washed(ledger, traded, lots)
     gains = {key: _gains(key, lots[key], washed[key], ledger) for key in lots if key[0] in ledger.taxed}
     short, long = _sum(gains.values())
