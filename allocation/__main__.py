@@ -1,4 +1,4 @@
-"""The command line: `python -m allocation plan REQUEST.json`, `schema`, `verify REQUEST.json PLAN.json`.
+"""The command line: `python -m allocation plan REQUEST.json`, `schema`, `verify REQUEST.json PLAN.json`, `book ACCOUNTS`.
 
 Exit status 0 with an answer, 1 when a verified plan has faults, 2 when the request is refused; never a traceback.
 """
@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,8 @@ from typing import Any, NoReturn
 from allocation.errors import AllocationError, NotSupportedError, RequestError
 from allocation.plan import plan_trades
 from allocation.request import LARGEST_REQUEST, Request, Response, read_plan, read_request
+from allocation.request.strict_json import read_json
+from allocation.rules import Rules
 from allocation.verify import verify_plan
 
 Answer = tuple[dict[str, Any], int]
@@ -70,10 +73,22 @@ def _schema(_: argparse.Namespace) -> Answer:
     return {"request": Request.model_json_schema(), "response": Response.model_json_schema(mode="serialization")}, 0
 
 
+def _book(chosen: argparse.Namespace) -> Answer:
+    from allocation.book.command import rebalance  # noqa: PLC0415  no other command waits for pyarrow
+
+    return rebalance(chosen, _read_rules(chosen.rules) if chosen.rules else Rules())
+
+
+def _read_rules(name: str) -> Rules:
+    """The `rules` of a request in a file of their own, read as strictly."""
+    text = _read(name).removeprefix(BOM_UTF8)
+    read_json(text, "The rules")
+    return read_request(b'{"accounts": [{}], "target": {"weights": {}}, "rules": ' + text + b"}").to_rules()
+
+
 _LATER = {
     "frontier": "drift against trades, taxes or turnover",
     "least-contribution": "the least money in that reaches the target",
-    "book": "many accounts in one call",
 }
 
 
@@ -81,7 +96,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that refuses like the rest of us."""
 
     def error(self, message: str) -> NoReturn:
-        usage = "Commands: plan REQUEST.json, schema, verify REQUEST.json PLAN.json"
+        usage = "Commands: plan REQUEST.json, schema, verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE"
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
 
@@ -97,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("request", help="a JSON file, or - for standard input")
     verify.add_argument("plan", help="the printed plan")
     verify.set_defaults(command=_verify)
+    book = commands.add_parser("book", help="plan many accounts, from file to file")
+    book.add_argument("accounts", help="Parquet, CSV or Arrow: account_id, model_id, symbol, quantity, price, cash")
+    book.add_argument("--models", required=True, help="Parquet, CSV or Arrow: model_id, symbol, weight")
+    book.add_argument("--out", required=True, help="the file of the trades, or a directory")
+    book.add_argument("--rules", help="a JSON file with the rules of a request")
+    book.add_argument("--workers", type=int, default=0, help="processes; as many as there are cores if not given")
+    book.add_argument("--scheduler", help="the address of a Dask scheduler whose workers solve instead")
+    book.set_defaults(command=_book)
     return parser
 
 

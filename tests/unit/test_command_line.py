@@ -127,7 +127,7 @@ def test_bad_input_is_refused_with_its_culprit(shell, changes, code, culprit):
     assert culprit in error["culprits"]
 
 
-@pytest.mark.parametrize("command", ["frontier", "least-contribution", "book"])
+@pytest.mark.parametrize("command", ["frontier", "least-contribution"])
 def test_commands_of_later_versions_are_refused_by_name(shell, command):
     error = shell.refused(command, "--over", "trades", "x.json")
 

@@ -1,0 +1,116 @@
+"""Who solves the partitions: this process, a pool of processes on all cores, or the workers of a Dask cluster."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing import get_context
+from signal import SIG_IGN, SIGINT, signal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from allocation.book.partition import Book, Planner, solve_partition
+from allocation.errors import NotSupportedError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Solve = Callable[[Iterable[pa.Table]], Iterator[Book]]
+"""From partitions to their books, in the same order, no further ahead than the crew needs."""
+
+# Partitions given out beyond the one whose answer is awaited, for each worker: enough that none ever waits.
+_AHEAD = 2
+# Seconds until a scheduler that does not answer is given up.
+_PATIENCE = 10
+
+# In a process of a pool, which serves one book: what its partitions share.
+_planner: Planner
+
+
+def engage(planner: Planner, workers: int, scheduler: str | None) -> AbstractContextManager[Solve]:
+    """A crew for one book; it is dismissed, and what nobody waits for is cancelled, when the context ends.
+
+    Args:
+        workers: processes; 1 solves in this one.
+        scheduler: the address of a Dask scheduler, such as tcp://10.0.0.5:8786, in place of own processes.
+
+    Raises:
+        NotSupportedError: a scheduler is named and `distributed` is not installed.
+    """
+    if scheduler is not None:
+        return _cluster(planner, scheduler)
+    return _alone(planner) if workers == 1 else _pool(planner, workers)
+
+
+@contextmanager
+def _alone(planner: Planner) -> Iterator[Solve]:
+    yield lambda partitions: (solve_partition(partition, planner) for partition in partitions)
+
+
+@contextmanager
+def _pool(planner: Planner, workers: int) -> Iterator[Solve]:
+    # Spawned, as everywhere but on Linux: a fork would copy locks that other threads hold.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (planner,))
+    try:
+        yield lambda partitions: _in_order(lambda part: pool.submit(_solve_here, part), partitions, workers * _AHEAD)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _cluster(planner: Planner, scheduler: str) -> Iterator[Solve]:
+    client = _client(scheduler)
+    try:
+        shared = client.scatter(planner, broadcast=True)
+        given = client.get_executor(pure=False)
+        ahead = _AHEAD * max(1, sum(client.nthreads().values()))
+        yield lambda partitions: _in_order(lambda part: given.submit(solve_partition, part, shared), partitions, ahead)
+    finally:
+        client.close()
+
+
+def _client(scheduler: str) -> "Client":
+    try:
+        from distributed import Client  # noqa: PLC0415  only who names a scheduler needs it
+    except ImportError:
+        raise NotSupportedError(
+            "A scheduler is named, but the package distributed is not installed. Install it, or leave the scheduler out "
+            "to use this machine's cores.",
+            ("scheduler",),
+        ) from None
+    try:
+        return Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise NotSupportedError(
+            f"No Dask scheduler answers at {scheduler}: {error}. Start one with `dask scheduler`, or correct the address.",
+            ("scheduler",),
+        ) from None
+
+
+def _begin(planner: Planner) -> None:
+    """In a new process: keep what all partitions share, and leave Ctrl-C to the one who gives out the work."""
+    global _planner
+    signal(SIGINT, SIG_IGN)
+    _planner = planner
+
+
+def _solve_here(positions: pa.Table) -> Book:
+    return solve_partition(positions, _planner)
+
+
+def _in_order(
+    submit: Callable[[pa.Table], "Future[Book]"], partitions: Iterable[pa.Table], ahead: int
+) -> Iterator[Book]:
+    """The answers in the order of the questions, with `ahead` questions under way at any time."""
+    waiting: deque[Future[Book]] = deque()
+    try:
+        for partition in partitions:
+            waiting.append(submit(partition))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

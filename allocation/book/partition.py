@@ -1,0 +1,132 @@
+"""Solve one partition of a book: whole accounts in, their trades and summary rows out; pure, and fit to be sent around."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+
+from allocation.book.account import Known, Outcome, plan_account
+from allocation.book.columns import money_type, runs_of, summary_schema, trades_schema
+from allocation.book.models import read_models
+from allocation.rules import Rules
+from allocation.trade_plan import TradePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The answer to a book, or to a part of one.
+
+    Attributes:
+        trades: one row for each trade, accounts in the order given, within an account by symbol.
+        summary: one row for each account, in the order given.
+        stopped_after: where the work was cancelled, the last account that was planned ("" for none); else None.
+    """
+
+    trades: pa.Table
+    summary: pa.Table
+    stopped_after: str | None = None
+
+
+class Planner:
+    """What all partitions of one book share: models, rules and known prices. It can be sent to another process."""
+
+    def __init__(self, models: pa.Table, rules: Rules, known: Known, schema: pa.Schema) -> None:
+        self.money = money_type(schema)
+        self.known = known
+        self._sent: tuple[pa.Table, dict[str, Any]] = (
+            models,
+            {each.name: _sendable(getattr(rules, each.name)) for each in fields(rules)},
+        )
+        self.models = read_models(models)
+        self.rules = rules
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Read-only mappings cannot be pickled; the table and the plain fields can, and are read again on arrival."""
+        return {"money": self.money, "known": self.known, "_sent": self._sent}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        table, given = self._sent
+        self.models = read_models(table)
+        self.rules = Rules(**given)
+
+
+def solve_partition(positions: pa.Table, planner: Planner) -> Book:
+    """The trades and summary of the accounts in a table whose rows stand together by account."""
+    return book_of(list(_outcomes(positions, planner)), planner.money)
+
+
+def book_of(outcomes: Sequence[Outcome], money: pa.DataType) -> Book:
+    """What became of accounts, as tables."""
+    return Book(_trades(outcomes, money), _summary(outcomes, money))
+
+
+def join_books(books: Iterable[Book], money: pa.DataType, stopped_after: str | None = None) -> Book:
+    """The parts of a book as one."""
+    parts = list(books)
+    trades = pa.concat_tables([trades_schema(money).empty_table(), *(part.trades for part in parts)])
+    summary = pa.concat_tables([summary_schema(money).empty_table(), *(part.summary for part in parts)])
+    return Book(trades, summary, stopped_after)
+
+
+def _outcomes(positions: pa.Table, planner: Planner) -> Iterator[Outcome]:
+    starts = runs_of(positions.column("account_id"))
+    for start, end in pairwise(starts):
+        rows = positions.slice(start, end - start).to_pylist()
+        yield plan_account(rows, planner.models, planner.known, planner.rules)
+
+
+def _trades(outcomes: Iterable[Outcome], money: pa.DataType) -> pa.Table:
+    planned = [(o.account_id, t) for o in outcomes if o.plan for t in sorted(o.plan.trades, key=lambda t: t.symbol)]
+    columns: dict[str, list[Any]] = {
+        "account_id": [account_id for account_id, _ in planned],
+        "symbol": [t.symbol for _, t in planned],
+        "trade_quantity": _amounts((t.signed_quantity for _, t in planned), money),
+        "price": _amounts((t.price for _, t in planned), money),
+        "value": _amounts((t.value for _, t in planned), money),
+        "cost": _amounts((t.cost for _, t in planned), money),
+        "tax": _amounts((t.tax for _, t in planned), money),
+        "side": [t.side.value for _, t in planned],
+    }
+    return pa.table(columns, schema=trades_schema(money))
+
+
+def _summary(outcomes: Iterable[Outcome], money: pa.DataType) -> pa.Table:
+    rows = [{**_named(o), **(_figures(o.plan, money) if o.plan else {}), **_error(o)} for o in outcomes]
+    return pa.Table.from_pylist(rows, schema=summary_schema(money))
+
+
+def _named(outcome: Outcome) -> dict[str, Any]:
+    status = outcome.plan.status.value if outcome.plan else "refused"
+    return {"account_id": outcome.account_id, "model_id": outcome.model_id, "status": status}
+
+
+def _figures(plan: TradePlan, money: pa.DataType) -> dict[str, Any]:
+    total, cash = _amounts((plan.before.total, plan.after.cash), money)
+    return {
+        "objective": float(plan.objective.value),
+        "bound": float(plan.objective.bound),
+        "gap": float(plan.objective.gap),
+        "drift_before": float(plan.before.drift),
+        "drift_after": float(plan.after.drift),
+        "total": total,
+        "cash_after": cash,
+        "trades": len(plan.trades),
+    }
+
+
+def _error(outcome: Outcome) -> dict[str, Any]:
+    if outcome.refusal is None:
+        return {}
+    return {"error_code": outcome.refusal.code, "error_message": outcome.refusal.message}
+
+
+def _amounts(numbers: Iterable[Decimal], money: pa.DataType) -> list[Any]:
+    return [float(number) for number in numbers] if pa.types.is_floating(money) else list(numbers)
+
+
+def _sendable(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,78 @@
+"""A first look over a whole book: how many accounts, which are scattered, and the prices on which all rows agree."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from allocation.book.account import Known
+from allocation.book.columns import runs_of
+from allocation.errors import AllocationError
+from allocation.money import to_decimal
+
+SURVEYED = ("account_id", "symbol", "price", "increment")
+
+
+class Survey:
+    """What is known of a book before its first account is planned.
+
+    Attributes:
+        rows, accounts: how many; scattered accounts count once.
+        scattered: accounts whose rows do not stand together.
+    """
+
+    def __init__(self, batches: Iterable[pa.Table]) -> None:
+        self.rows = 0
+        self.scattered: set[str | None] = set()
+        self._seen: set[str | None] = set()
+        self._last: tuple[str | None] | None = None
+        self._found: dict[str, dict[str, set[Any]]] = {"price": {}, "increment": {}}
+        for batch in batches:
+            self.rows += len(batch)
+            if len(batch):
+                self._count(batch.column("account_id"))
+                for name in self._found.keys() & set(batch.column_names):
+                    self._note(batch, name)
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts there are."""
+        return len(self._seen)
+
+    def known(self) -> Known:
+        """The prices and steps on which all rows agree."""
+        prices, disputed = _agreed(self._found["price"])
+        increments, _ = _agreed(self._found["increment"])
+        return Known(prices, increments, disputed)
+
+    def _count(self, ids: pa.ChunkedArray) -> None:
+        for account_id in ids.take(pa.array(runs_of(ids)[:-1], pa.int64())).to_pylist():
+            if self._last == (account_id,):
+                continue
+            if account_id in self._seen:
+                self.scattered.add(account_id)
+            self._seen.add(account_id)
+            self._last = (account_id,)
+
+    def _note(self, batch: pa.Table, name: str) -> None:
+        for row in batch.select(["symbol", name]).group_by(["symbol", name]).aggregate([]).to_pylist():
+            if row["symbol"] is not None and row[name] is not None:
+                self._found[name].setdefault(row["symbol"].strip(), set()).add(row[name])
+
+
+def _agreed(found: dict[str, set[Any]]) -> tuple[dict[str, Decimal], frozenset[str]]:
+    """The numbers that stand alone, and the symbols of the others. What is no number is told where it stands."""
+    agreed: dict[str, Decimal] = {}
+    disputed: set[str] = set()
+    for symbol, numbers in found.items():
+        try:
+            read = {to_decimal(number) for number in numbers}
+        except AllocationError:
+            disputed.add(symbol)
+            continue
+        if len(read) == 1:
+            agreed[symbol] = read.pop()
+        else:
+            disputed.add(symbol)
+    return agreed, frozenset(disputed)
