@@ -1,0 +1,82 @@
+"""A quick proposal for a problem: nearly always the one best plan, with the price on cash that shows it.
+
+The kernel counts regrets in floats with a margin for rounding. Where a rival comes within the margin, or an amount does
+not fit into 64 bits, it says so, and the search in whole numbers has the last word.
+"""
+
+from dataclasses import dataclass
+
+from allocation.rules import Objective
+from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines
+from allocation.solver.kernel_settle import IMPOSSIBLE, ONLY, settle
+from allocation.solver.kernel_walk import Limits
+from allocation.solver.problem import Line, Problem
+from allocation.solver.question import Run
+
+# The largest amount, in grains, that sums and differences of amounts may reach.
+_LARGEST = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the kernel found.
+
+    Attributes:
+        steps: the trade of each line; empty where none was found.
+        multiplier: the price on a grain of cash, in units of Σ φ per grain; any price gives a valid bound.
+        decided: whether no other plan has as good an objective; then nothing is left to be searched.
+        slack: no plan has an objective better by more than this.
+    """
+
+    steps: tuple[int, ...]
+    multiplier: float
+    decided: bool
+    slack: float
+
+
+def propose(problem: Problem, width: int = 4096, visits: int = 300_000) -> Proposal | None:
+    """The kernel's plan; None where amounts do not fit. The same on every machine, compiled or not."""
+    columns = _columns(problem)
+    if columns is None:
+        return None
+    lines, cash = columns
+    steps = [0] * len(problem.lines)
+    proved, multiplier, slack = settle(lines, cash, Limits(width, visits, True), steps)
+    if proved == IMPOSSIBLE or slack == float("inf"):
+        return Proposal((), multiplier, False, slack)
+    return Proposal(tuple(steps), multiplier, proved == ONLY, slack)
+
+
+def _columns(problem: Problem) -> tuple[Lines, Cash] | None:
+    """The problem as columns; None where a sum could leave 64 bits."""
+    runs = [_runs(line) for line in problem.lines]
+    most_cash = max(0, problem.cash) - sum(min(run.spends for run in allowed) for allowed in runs)
+    largest = most_cash + abs(problem.cash) + abs(problem.cash_target)
+    lines = Lines([], [], [], [0], [], [], [], [])
+    for line, allowed in zip(problem.lines, runs, strict=True):
+        lines.step.append(line.step)
+        lines.gap.append(line.target - line.held)
+        lines.weight.append(float(line.weight))
+        for run in allowed:
+            affordable = run.low + max(0, (most_cash - run.spends) // max(1, run.per_step))
+            lines.low.append(run.low)
+            lines.high.append(min(run.high, affordable))
+            lines.spent.append(run.spends)
+            lines.rate.append(max(1, run.per_step))
+            if run.per_step <= 0 and run.high > run.low:
+                return None
+            largest += abs(run.spends) + (run.per_step + line.step) * (min(run.high, affordable) - run.low + 1)
+        lines.first.append(len(lines.low))
+        largest += 2 * abs(line.target - line.held) + line.step * abs(allowed[0].low)
+    if 4 * largest >= _LARGEST:
+        return None
+    most = UNLIMITED if problem.highest_cash is None else problem.highest_cash
+    squared = problem.objective == Objective.L2
+    return lines, Cash(problem.cash, problem.cash_target, most, float(problem.cash_weight), squared)
+
+
+def _runs(line: Line) -> tuple[Run, ...]:
+    """The allowed trades of a line; one run where every step between the ends is allowed and free of costs."""
+    if line.runs is None and line.least == 1:
+        return (Run(line.lowest, line.highest, line.step * line.lowest, line.step),)
+    return line.allowed()
