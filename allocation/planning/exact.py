@@ -1,36 +1,74 @@
-"""Exact fractions into decimals: as they are where they end, rounded in a named direction where they do not."""
+"""Exact numbers into whole ones and back into decimals: as they are where they end, rounded in a named direction else."""
 
-from decimal import Decimal
+from collections.abc import Iterable
+from decimal import Context, Decimal
 from fractions import Fraction
-from math import ceil, floor, isqrt
+from math import ceil, floor, isqrt, lcm
 
 # Ratios and roots are reported to this many decimals.
 PLACES = 12
+_RATIO = 10**PLACES
+_WIDE = Context(prec=10_000)
+
+
+def common_denominator(numbers: Iterable[Decimal]) -> int:
+    """The least whole number that makes every one of these whole."""
+    return lcm(*(number.as_integer_ratio()[1] for number in numbers))
+
+
+def in_units(number: Decimal, units: int) -> int:
+    """A number counted in parts of one; `units` is a multiple of its denominator."""
+    numerator, denominator = number.as_integer_ratio()
+    return numerator * (units // denominator)
 
 
 def as_decimal(number: Fraction) -> Decimal:
     """The same number as a Decimal, digit for digit; for sums and products of decimals, which always end."""
+    return ratio(number.numerator, number.denominator)
+
+
+def ratio(numerator: int, denominator: int) -> Decimal:
+    """The quotient, digit for digit; for quotients that end."""
+    whole, rest = divmod(numerator, denominator)
+    if not rest:
+        return Decimal(whole)
     places = 0
-    while 10**places % number.denominator:
+    while 10**places * numerator % denominator:
         places += 1
-        if places > number.denominator.bit_length():
-            raise ValueError(f"{number} has no end as a decimal")
-    return _scaled(int(number * 10**places), places)
+        if places > denominator.bit_length():
+            raise ValueError(f"{numerator}/{denominator} has no end as a decimal")
+    return _scaled(numerator * 10**places // denominator, places)
 
 
 def nearest(number: Fraction) -> Decimal:
     """Rounded to 12 decimals, half to even."""
-    return _scaled(round(number * 10**PLACES), PLACES)
+    return nearest_ratio(number.numerator, number.denominator)
+
+
+def nearest_ratio(numerator: int, denominator: int) -> Decimal:
+    """The quotient rounded to 12 decimals, half to even."""
+    whole, rest = divmod(numerator * _RATIO, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and whole % 2):
+        whole += 1
+    return _scaled(whole, PLACES)
+
+
+def money(number: Fraction) -> Decimal:
+    """Digit for digit where it ends as a decimal; the share of a tax may not, and is rounded to 12 decimals then."""
+    try:
+        return as_decimal(number)
+    except ValueError:
+        return nearest(number)
 
 
 def rounded_up(number: Fraction) -> Decimal:
     """The smallest number of 12 decimals that is not below this one."""
-    return _scaled(ceil(number * 10**PLACES), PLACES)
+    return _scaled(ceil(number * _RATIO), PLACES)
 
 
 def rounded_down(number: Fraction) -> Decimal:
     """The largest number of 12 decimals that is not above this one."""
-    return _scaled(floor(number * 10**PLACES), PLACES)
+    return _scaled(floor(number * _RATIO), PLACES)
 
 
 def root_up(number: Fraction) -> Decimal:
@@ -60,4 +98,4 @@ def _scaled(digits: int, places: int) -> Decimal:
     # Trailing zeros go by hand: Decimal.normalize would round to the precision of the context.
     while places and digits % 10 == 0:
         digits, places = digits // 10, places - 1
-    return Decimal(f"{digits}E-{places}")
+    return _WIDE.scaleb(Decimal(digits), -places)

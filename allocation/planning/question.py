@@ -1,140 +1,154 @@
-"""The sheet as a question to the solver, in whole grains of money, and its answer as steps for each line."""
+"""The sheet as a question to the solver, in the fewest whole grains that tell every amount exactly."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
-from allocation.errors import InfeasibleError, listed
-from allocation.planning.exact import money_text
+from allocation.planning.gains import gains_of
+from allocation.planning.runs import most_bought, runs_of
 from allocation.planning.sheet import Sheet, SheetLine
-from allocation.rules import Objective, Rules, Selling
-from allocation.solver import Line, Problem, Solution, solve
+from allocation.rules import Objective
+from allocation.solver.question import Cell, Holding, Purse, Question, Run, TaxRates
+from allocation.taxes import GainRun
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The steps chosen for each line of the sheet, and what is proved.
+class Asked:
+    """A question and what one of its grains is worth in money."""
 
-    Attributes:
-        steps: negative to sell.
-        distance, bound: Σ φ in money (l1) or squared money (l2).
+    question: Question
+    grain: Fraction
+
+
+def ask(sheet: Sheet, washed: Iterable[str] = ()) -> Asked:
+    """What the solver is asked about a sheet.
+
+    Args:
+        washed: securities that the plan may buy in one account while another sells them at a loss, which then counts
+            for nothing.
     """
-
-    steps: tuple[int, ...]
-    distance: Fraction
-    bound: Fraction
-    proved: bool
-
-
-def choose_steps(sheet: Sheet, rules: Rules) -> Choice:
-    """The best steps under the rules.
-
-    Raises:
-        InfeasibleError: the rules keep more than the cash that must be raised would need.
-    """
-    _refuse_what_cannot_be_raised(sheet)
-    problem, grain = ask(sheet, rules.objective)
-    solution = _raise_cash(problem) if rules.selling == Selling.TO_RAISE_CASH else solve(problem)
-    if solution is None:
-        raise InfeasibleError("No trades satisfy all the rules together. Relax one of them.", ("rules",))
-    unit = grain * grain if rules.objective == Objective.L2 else grain
-    return Choice(solution.steps, solution.value * unit, solution.bound * unit, solution.proved)
-
-
-def ask(sheet: Sheet, objective: Objective) -> tuple[Problem, Fraction]:
-    """The question in integers, and what one grain is worth in money."""
-    invested, spendable = sheet.invested, sheet.free_cash + _most_raised(sheet)
-    cash_target = sheet.cash_weight * invested
-    amounts = [sheet.free_cash, cash_target]
-    amounts += [m for line in sheet.lines for m in (line.step, line.value, line.weight * invested)]
-    grain = _grain(amounts)
-    lines = tuple(
-        Line(
-            step=int(line.step / grain),
-            held=int(line.value / grain),
-            target=int(line.weight * invested / grain),
-            lowest=-line.most_sold,
-            highest=spendable // line.step if line.may_buy else 0,
-            least=line.least,
-        )
-        for line in sheet.lines
+    gains = gains_of(sheet, frozenset(washed))
+    finer = lcm(*(d for runs in gains for run in runs for d in _denominators(run)), 1)
+    bought = most_bought(sheet)
+    holdings = tuple(
+        _holding(sheet, line, most, [_finer_gain(g, finer) for g in runs], finer)
+        for line, most, runs in zip(sheet.lines, bought, gains, strict=True)
     )
-    return Problem(lines, int(sheet.free_cash / grain), int(cash_target / grain), objective, sheet.taxable), grain
+    taxed = any(gains)
+    question = Question(
+        lines=holdings,
+        cells=tuple(Cell(cell.held * finer, cell.aim * finer) for cell in sheet.cells),
+        purses=tuple(Purse(account.cash * finer, account.taxable) for account in sheet.accounts),
+        objective=Objective.L1 if sheet.rules.objective == Objective.L1 else Objective.L2,
+        cash_target=sheet.cash_target * finer,
+        reserve=sheet.reserve * finer,
+        most_trades=sheet.rules.max_trades,
+        most_turnover=_most_turnover(sheet, finer),
+        tax=_tax(sheet, finer) if taxed else None,
+    )
+    return in_coarsest_grains(question, Fraction(1, sheet.grains * finer))
 
 
-def _grain(amounts: list[Fraction]) -> Fraction:
-    """The largest amount of money that divides every one of these."""
-    denominator = lcm(*(a.denominator for a in amounts))
-    numerator = gcd(*(int(a * denominator) for a in amounts))
-    return Fraction(numerator or 1, denominator)
+def in_coarsest_grains(question: Question, grain: Fraction) -> Asked:
+    """The same question in the largest grain that divides all its amounts."""
+    shared = gcd(*_amounts(question)) or 1
+    if shared == 1:
+        return Asked(question, grain)
+    tax, turnover, cash = question.tax, question.most_turnover, question.highest_cash
+    coarser = replace(
+        question,
+        lines=tuple(_coarser(line, shared) for line in question.lines),
+        cells=tuple(Cell(c.held // shared, c.target // shared, c.weight) for c in question.cells),
+        purses=tuple(replace(purse, cash=purse.cash // shared) for purse in question.purses),
+        cash_target=question.cash_target // shared,
+        reserve=question.reserve // shared,
+        highest_cash=None if cash is None else cash // shared,
+        most_turnover=None if turnover is None else turnover // shared,
+        tax=None if tax is None else replace(tax, most=None if tax.most is None else tax.most // shared),
+    )
+    return Asked(coarser, grain * shared)
 
 
-def _raise_cash(problem: Problem) -> Solution | None:
-    """The best way to raise the missing cash in which every sale is needed; no trades when none is missing.
-
-    A sale is needed when its smallest reduction, one step or the whole of a smallest allowed trade, would leave cash
-    short. So all the needed-only plans whose easiest reduction is m leave less than m in cash; ask for each m.
-    """
-    if problem.cash >= 0:
-        return solve(replace(problem, lines=tuple(replace(line, lowest=0, highest=0) for line in problem.lines)))
-    reductions = {m for line in problem.lines if line.lowest for m in (line.step, line.step * line.least)}
-    answers = []
-    for smallest in sorted(reductions):
-        lines = tuple(replace(line, lowest=_lowest_needed(line, smallest)) for line in problem.lines)
-        answer = solve(replace(problem, lines=lines, highest_cash=smallest - 1))
-        if answer is not None:
-            answers.append(answer)
-    if not answers:
-        return None
-    best = min(answers, key=lambda answer: _rank(problem, answer))
-    return replace(best, bound=min(answer.bound for answer in answers))
-
-
-def _lowest_needed(line: Line, smallest: int) -> int:
-    if line.step >= smallest:
-        return line.lowest
-    return max(line.lowest, -line.least) if line.step * line.least >= smallest else 0
-
-
-def _rank(problem: Problem, answer: Solution) -> tuple[int | tuple[int, ...], ...]:
-    """Smaller is better: the objective, then the ties in their order."""
-    values = [line.step * abs(k) for line, k in zip(problem.lines, answer.steps, strict=True)]
-    sold = sum(v for v, k in zip(values, answer.steps, strict=True) if k < 0) if problem.taxable else 0
-    offs = [abs(line.held + line.step * k - line.target) for line, k in zip(problem.lines, answer.steps, strict=True)]
-    trades = sum(1 for k in answer.steps if k)
-    return answer.value, sold, trades, sum(values), max(offs, default=0), answer.steps
-
-
-def _most_raised(sheet: Sheet) -> Fraction:
-    return sum((line.step * line.most_sold for line in sheet.lines), Fraction(0))
-
-
-def _refuse_what_cannot_be_raised(sheet: Sheet) -> None:
-    missing, raised = -sheet.free_cash, _most_raised(sheet)
-    if missing <= raised:
-        return
-    keepers: dict[str, list[str]] = {}
-    for line in sheet.lines:
-        if line.step * line.most_sold < line.value:
-            keepers.setdefault(line.kept_by or _obstacle(line), []).append(line.symbol)
-    because = "; ".join(f"{listed(symbols)} {_KEPT[rule]}" for rule, symbols in keepers.items())
-    raise InfeasibleError(
-        f"Sales must raise {money_text(missing)}, but the rules allow {money_text(raised)} at most: {because}. "
-        "Relax one of these, withdraw less, or lower the cash reserve.",
-        [name for rule, symbols in keepers.items() for name in (rule, *symbols)],
+def _holding(sheet: Sheet, line: SheetLine, most: int, gains: Sequence[GainRun], finer: int) -> Holding:
+    runs = runs_of(line, sheet.fees, most, gains)
+    if finer > 1:
+        runs = tuple(replace(run, spends=run.spends * finer, per_step=run.per_step * finer) for run in runs)
+    return Holding(
+        account=line.account,
+        step=line.step * finer,
+        runs=runs,
+        worth=tuple((cell, worth * finer) for cell, worth in line.worth),
+        misplaced=_misplaced(sheet, line),
     )
 
 
-def _obstacle(line: SheetLine) -> str:
-    """What keeps a line, or the rest of it, that no rule protects by name."""
-    return "min_trade_value" if line.quantity >= line.increment and not line.most_sold else "increment"
+def _misplaced(sheet: Sheet, line: SheetLine) -> int:
+    """How far the account is from the best place for the security; 0 where nobody said."""
+    places = sheet.rules.location.get(line.symbol, ())
+    treatment = sheet.accounts[line.account].portfolio.account.tax_treatment
+    return places.index(treatment) if treatment in places else len(places)
 
 
-_KEPT = {
-    "lock": "(locked)",
-    "do_not_sell": "(not to be sold)",
-    "outside_target": "(held outside the target)",
-    "selling": "(kept because selling is never)",
-    "min_trade_value": "(worth less than the smallest trade)",
-    "increment": "(sold in whole steps only)",
-}
+def _most_turnover(sheet: Sheet, finer: int) -> int | None:
+    most = sheet.rules.max_turnover
+    return None if most is None else int(Fraction(most) * 2 * sheet.total * finer)
+
+
+def _tax(sheet: Sheet, finer: int) -> TaxRates:
+    taxes = sheet.rules.taxes
+    most = None if taxes.max_tax is None else int(Fraction(taxes.max_tax) * sheet.grains * finer)
+    return TaxRates(Fraction(taxes.short_term_rate), Fraction(taxes.long_term_rate), most)
+
+
+def _denominators(run: GainRun) -> Iterator[int]:
+    for amount in (run.short, run.short_per_step, run.long, run.long_per_step):
+        yield amount.denominator
+
+
+def _finer_gain(run: GainRun, finer: int) -> GainRun:
+    return GainRun(
+        run.low,
+        run.high,
+        run.short * finer,
+        run.short_per_step * finer,
+        run.long * finer,
+        run.long_per_step * finer,
+    )
+
+
+def _amounts(question: Question) -> Iterator[int]:
+    for line in question.lines:
+        yield line.step
+        yield from (worth for _, worth in line.worth)
+        for run in line.runs:
+            yield from (run.spends, run.per_step, run.short, run.short_per_step, run.long, run.long_per_step)
+    for cell in question.cells:
+        yield from (cell.held, cell.target)
+    yield from (purse.cash for purse in question.purses)
+    yield from (question.cash_target, question.reserve)
+    if question.tax and question.tax.most is not None:
+        yield question.tax.most
+
+
+def _coarser(line: Holding, shared: int) -> Holding:
+    return Holding(
+        line.account,
+        line.step // shared,
+        tuple(_coarser_run(run, shared) for run in line.runs),
+        tuple((cell, worth // shared) for cell, worth in line.worth),
+        line.misplaced,
+    )
+
+
+def _coarser_run(run: Run, shared: int) -> Run:
+    return Run(
+        run.low,
+        run.high,
+        run.spends // shared,
+        run.per_step // shared,
+        run.short // shared,
+        run.short_per_step // shared,
+        run.long // shared,
+        run.long_per_step // shared,
+    )

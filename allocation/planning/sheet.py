@@ -1,217 +1,346 @@
-"""The facts and the rules laid out line by line, in exact numbers: what is held, what is wanted, what may be traded."""
+"""The facts laid out in whole grains of money: what every account holds, what is wanted, what may be traded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil, floor
+from math import lcm
 
-from allocation.errors import (
-    BadPriceError,
-    EmptyPortfolioError,
-    MissingPriceError,
-    TargetError,
-    WithdrawalError,
-    listed,
-)
-from allocation.model import Portfolio, TaxTreatment, check_price
+from allocation.facts import Facts
+from allocation.model import Portfolio, TaxTreatment
 from allocation.money import to_decimal
-from allocation.planning.exact import money_text
-from allocation.rules import OutsideTarget, Rules, Selling
-from allocation.targets import TargetAllocation
+from allocation.planning.cells import Aim, aim_at, half_widths
+from allocation.planning.exact import common_denominator, in_units, ratio
+from allocation.planning.missing import (
+    checked_prices,
+    refuse_no_target,
+    refuse_nothing_to_divide,
+    refuse_spelling_twice,
+    refuse_too_many,
+)
+from allocation.rules import Band, Destination, OutsideTarget, Rules, Selling, TradeScope
 
-# Beyond this many lines an answer would take minutes.
-MOST_LINES = 5_000
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetAccount:
+    """One account. `cash` stands after its cash flow; both in grains."""
+
+    portfolio: Portfolio
+    cash: int
+    flow: int
+
+    @property
+    def id(self) -> str:
+        """The account's own name."""
+        return self.portfolio.account.id
+
+    @property
+    def taxable(self) -> bool:
+        """Whether gains are taxed here."""
+        return self.portfolio.account.tax_treatment == TaxTreatment.TAXABLE
+
+
+@dataclass(frozen=True, slots=True)
+class SheetCell:
+    """A security or a class that the target gives a weight; money in grains.
+
+    Attributes:
+        target: weight times `Sheet.invested`.
+        aim: what the objective wants: the target, or the nearer edge of its band.
+        held: value before trading.
+        rests: whether it is inside its band while only lines outside theirs trade.
+    """
+
+    name: str
+    weight: Fraction
+    target: int
+    aim: int
+    held: int
+    rests: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """One security: its holding, its target weight, and how far the rules let it be traded.
+    """One security in one account: its holding and how far the rules let it be traded.
 
     Attributes:
-        increment: the smallest tradable quantity; a trade is a whole number of these steps.
+        account: index into `Sheet.accounts`.
+        quantity, increment: in quanta; a trade is a whole number of increments.
+        held, step: value of the holding and of one increment, in grains.
+        worth: by cell, what one step adds to it, in grains.
+        rate_fee, spread_fee: what a step adds to the cost of a trade by the rate and by the half-spread, in grains.
         most_sold: steps that may be sold; 0 where a rule, or the holding itself, forbids any sale.
         least: a trade is zero or at least this many steps.
-        kept_by: the rule that forbids selling, or "".
+        no_sale, no_buy: the rule that forbids it, or "".
     """
 
+    account: int
     symbol: str
-    quantity: Fraction
-    price: Fraction
-    weight: Fraction
-    increment: Fraction
+    price: Decimal
+    quantity: int
+    increment: int
+    held: int
+    step: int
+    worth: tuple[tuple[int, int], ...]
+    rate_fee: int
+    spread_fee: int
     most_sold: int
-    may_buy: bool
     least: int
-    kept_by: str
+    no_sale: str
+    no_buy: str
 
-    @property
-    def value(self) -> Fraction:
-        """What the holding is worth."""
-        return self.price * self.quantity
 
-    @property
-    def step(self) -> Fraction:
-        """What one step costs."""
-        return self.price * self.increment
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """A commission: `per_trade` and a part of the value, at least `minimum`, at most `maximum`; in grains."""
+
+    per_trade: int
+    minimum: int
+    maximum: int | None
+
+    def cost(self, line: SheetLine, steps: int) -> int:
+        """What trading so many steps costs, the half-spread included."""
+        steps = abs(steps)
+        if not steps:
+            return 0
+        commission = max(self.minimum, self.per_trade + line.rate_fee * steps)
+        if self.maximum is not None:
+            commission = min(self.maximum, commission)
+        return commission + line.spread_fee * steps
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One account before trading, the cash flow included. Lines stand in the order of their symbols.
+    """All accounts before trading, cash flows included. Lines stand in the order of symbols, then of accounts.
 
     Attributes:
-        total: everything in money, the reserve included.
-        cash: all cash; `reserve` is the part of it that is to stay.
+        grains: grains in one unit of money.
+        quanta: quanta in one unit of quantity.
+        total: everything in grains, the reserve included.
+        reserve: the cash that is to stay over all accounts together.
+        cash_target: the money meant to stay in cash beside the reserve.
         excluded: holdings left out of the total by the rules.
-        outside: holdings that the target does not name.
+        outside: holdings that the target does not speak of.
     """
 
+    facts: Facts
+    aim: Aim
+    accounts: tuple[SheetAccount, ...]
+    cells: tuple[SheetCell, ...]
     lines: tuple[SheetLine, ...]
-    total: Fraction
-    cash: Fraction
-    cash_flow: Fraction
-    reserve: Fraction
-    cash_weight: Fraction
-    taxable: bool
+    fees: Fees
+    grains: int
+    quanta: int
+    total: int
+    reserve: int
+    cash_target: int
     excluded: tuple[str, ...]
     outside: tuple[str, ...]
 
     @property
-    def invested(self) -> Fraction:
-        """V: what the weights are fractions of."""
+    def rules(self) -> Rules:
+        """The rules of the facts."""
+        return self.facts.rules
+
+    @property
+    def invested(self) -> int:
+        """V: what the weights are fractions of, in grains."""
         return self.total - self.reserve
 
     @property
-    def free_cash(self) -> Fraction:
+    def cash(self) -> int:
+        """All cash, in grains."""
+        return sum(account.cash for account in self.accounts)
+
+    @property
+    def free_cash(self) -> int:
         """Cash that may be spent; negative when sales must raise some."""
         return self.cash - self.reserve
 
+    def money(self, grains: int) -> Fraction:
+        """Grains as money."""
+        return Fraction(grains, self.grains)
 
-def lay_out(
-    portfolio: Portfolio,
-    target: TargetAllocation,
-    prices: Mapping[str, Decimal],
-    rules: Rules,
-    cash_flow: Decimal,
-) -> Sheet:
-    """The sheet of an account, or a refusal that names what is missing or impossible."""
-    _refuse_spelling_twice(portfolio, target)
-    held = {s: _exact(q, f"The quantity of {s}") for s, q in portfolio.quantities.items() if q}
-    outside = tuple(sorted(held.keys() - target.weights.keys()))
-    excluded = outside if rules.outside_target == OutsideTarget.EXCLUDE else ()
-    weights = target.exact_weights
-    symbols = sorted((held.keys() - set(excluded)) | {s for s, w in weights.items() if w})
-    _refuse_too_many(symbols)
-    priced = _prices_of(symbols, prices)
-    flow = _exact(cash_flow, "cash_flow")
-    cash = _exact(portfolio.cash, "The cash") + flow
-    lines = tuple(
-        _line(s, held.get(s, Fraction(0)), priced[s], weights.get(s, Fraction(0)), rules, s in outside) for s in symbols
-    )
-    sheet = Sheet(
-        lines=lines,
-        total=sum((line.value for line in lines), cash),
-        cash=cash,
-        cash_flow=flow,
-        reserve=_exact(rules.cash_reserve, "cash_reserve"),
-        cash_weight=target.cash_weight,
-        taxable=portfolio.account.tax_treatment == TaxTreatment.TAXABLE,
-        excluded=excluded,
-        outside=outside,
-    )
-    _refuse_nothing_to_divide(sheet)
-    _refuse_no_target(target)
+    def units(self, steps: int, line: SheetLine) -> Decimal:
+        """So many steps of a line as a quantity."""
+        return ratio(steps * line.increment, self.quanta)
+
+
+def lay_out(facts: Facts) -> Sheet:
+    """The sheet of the facts, or a refusal that names what is missing or impossible."""
+    rules = facts.rules
+    portfolios = sorted(facts.portfolios, key=lambda p: p.account.id)
+    held = {
+        (a, p.symbol): to_decimal(p.quantity, f"The quantity of {p.symbol}")
+        for a, own in enumerate(portfolios)
+        for p in own.positions
+        if p.quantity
+    }
+    refuse_spelling_twice({s for _, s in held}, facts.target)
+    excluding = rules.outside_target == OutsideTarget.EXCLUDE
+    priced = (s for s, price in facts.prices.items() if price is not None)
+    aim = aim_at(facts.target, {s for _, s in held}, priced, rules, excluding)
+    excluded = aim.outside if excluding else ()
+    held = {key: quantity for key, quantity in held.items() if key[1] in aim.exposures}
+    keys = sorted({*held, *((a, s) for a in range(len(portfolios)) for s in aim.buyable)}, key=lambda key: key[::-1])
+    refuse_too_many(keys)
+    prices = checked_prices(dict.fromkeys(s for _, s in keys), facts.prices)
+    sheet = _Counting(facts, portfolios, held, prices, aim).sheet(keys, excluded)
+    refuse_nothing_to_divide(sheet.total, sheet.reserve, sum(a.flow for a in sheet.accounts), sheet.grains)
+    refuse_no_target(facts.target)
     return sheet
 
 
-def _line(symbol: str, quantity: Fraction, price: Fraction, weight: Fraction, rules: Rules, outside: bool) -> SheetLine:
-    increment = _exact(rules.increment_of(symbol), f"The increment of {symbol}")
-    kept_by = _keeper(symbol, rules, outside)
-    least = max(1, ceil(_exact(rules.min_trade_value, "min_trade_value") / (price * increment)))
-    most_sold = 0 if kept_by else floor(quantity / increment)
-    may_buy = bool(weight) and rules.selling != Selling.TO_RAISE_CASH and symbol not in rules.lock | rules.do_not_buy
-    return SheetLine(
-        symbol, quantity, price, weight, increment, most_sold if most_sold >= least else 0, may_buy, least, kept_by
-    )
+class _Counting:
+    """Everything in quanta and grains so fine that each amount is a whole number of them."""
 
+    def __init__(
+        self,
+        facts: Facts,
+        portfolios: list[Portfolio],
+        held: Mapping[tuple[int, str], Decimal],
+        prices: Mapping[str, Decimal],
+        aim: Aim,
+    ) -> None:
+        self.facts, self.rules, self.portfolios = facts, facts.rules, portfolios
+        self.held, self.prices = held, prices
+        self.cash = [to_decimal(p.cash, "The cash") for p in portfolios]
+        increments = {s: self.rules.increment_of(s) for s in prices}
+        self.quanta = common_denominator([*increments.values(), *held.values()])
+        self.increments = {s: in_units(i, self.quanta) for s, i in increments.items()}
+        self.money = lcm(
+            common_denominator(prices.values()) * self.quanta * common_denominator(self._rates()),
+            common_denominator(self._amounts()),
+        )
+        self.bands = self._bands(aim)
+        self.fineness = lcm(*(band.denominator for band in self.bands))
+        self.aim = aim.finer(self.fineness) if self.fineness > 1 else aim
+        self.grains = self.money * self.aim.whole
+        self.price = {s: in_units(p, self.grains) // self.quanta for s, p in prices.items()}
 
-def _keeper(symbol: str, rules: Rules, outside: bool) -> str:
-    """The rule that forbids selling this line, or ""."""
-    if symbol in rules.lock:
-        return "lock"
-    if symbol in rules.do_not_sell:
-        return "do_not_sell"
-    if outside and rules.outside_target == OutsideTarget.HOLD:
-        return "outside_target"
-    return "selling" if rules.selling == Selling.NEVER else ""
-
-
-def _prices_of(symbols: Iterable[str], prices: Mapping[str, Decimal]) -> dict[str, Fraction]:
-    """The price of each symbol; every missing one and every bad one is named."""
-    wanted = tuple(symbols)
-    missing = [s for s in wanted if prices.get(s) is None]
-    if missing:
-        raise MissingPriceError(missing)
-    bad: list[BadPriceError] = []
-    for symbol in wanted:
-        try:
-            check_price(symbol, to_decimal(prices[symbol], f"The price of {symbol}"))
-        except BadPriceError as error:
-            bad.append(error)
-    if bad:
-        raise BadPriceError(" ".join(e.message for e in bad), [name for e in bad for name in e.culprits])
-    return {s: _exact(prices[s], f"The price of {s}") for s in wanted}
-
-
-def _refuse_spelling_twice(portfolio: Portfolio, target: TargetAllocation) -> None:
-    """A holding in one spelling and its target in another would be sold and bought again."""
-    folded = {s.upper(): s for s in target.weights}
-    pairs = [(s, folded[s.upper()]) for s in portfolio.symbols if folded.get(s.upper(), s) != s]
-    if pairs:
-        spelled = listed(f"{held} (held) and {wanted} (target)" for held, wanted in pairs)
-        raise TargetError(
-            f"{spelled} differ only in capitals. Spell a symbol the same way in both.", [h for h, _ in pairs]
+    def sheet(self, keys: list[tuple[int, str]], excluded: tuple[str, ...]) -> Sheet:
+        """The sheet of these lines."""
+        accounts = tuple(map(self._account, self.portfolios, self.cash))
+        worth = [0] * len(self.aim.weights)
+        total = sum(account.cash for account in accounts)
+        for (_, symbol), quantity in self.held.items():
+            value = self.price[symbol] * in_units(quantity, self.quanta)
+            total += value
+            for cell, parts in self.aim.exposures[symbol]:
+                worth[cell] += value // self.aim.whole * parts
+        reserve = in_units(self.rules.cash_reserve, self.grains)
+        cells = tuple(self._cells(worth, total - reserve))
+        resting = frozenset(i for i, cell in enumerate(cells) if cell.rests)
+        return Sheet(
+            facts=self.facts,
+            aim=self.aim,
+            accounts=accounts,
+            cells=cells,
+            lines=tuple(self._line(a, s, resting) for a, s in keys),
+            fees=self._fees(),
+            grains=self.grains,
+            quanta=self.quanta,
+            total=total,
+            reserve=reserve,
+            cash_target=(total - reserve) // self.aim.whole * self.aim.cash,
+            excluded=excluded,
+            outside=self.aim.outside,
         )
 
+    def _rates(self) -> Iterator[Decimal]:
+        yield self.rules.costs.rate
+        yield from (self.rules.half_spreads.get(s, _NOTHING) for s in self.prices)
 
-def _refuse_no_target(target: TargetAllocation) -> None:
-    if not target.weights:
-        raise TargetError(
-            "The target is empty. Give at least one security a weight; to sell everything, give each holding the weight 0.",
-            ("target",),
+    def _amounts(self) -> Iterator[Decimal]:
+        costs = self.rules.costs
+        yield from (self.rules.cash_reserve, self.rules.min_trade_value, costs.per_trade, costs.minimum)
+        yield costs.maximum or _NOTHING
+        yield from self.cash
+        yield from self.facts.cash_flows.values()
+
+    def _bands(self, aim: Aim) -> list[Fraction]:
+        """The half widths of the cells' bands; none where no rule asks for bands."""
+        if self.rules.trade == TradeScope.EVERYTHING and self.rules.destination == Destination.TARGET:
+            return []
+        return [width * aim.whole for width in half_widths(aim, self.rules.band or Band())]
+
+    def _account(self, portfolio: Portfolio, cash: Decimal) -> SheetAccount:
+        flow = in_units(self.facts.cash_flows.get(portfolio.account.id, _NOTHING), self.grains)
+        return SheetAccount(portfolio, in_units(cash, self.grains) + flow, flow)
+
+    def _cells(self, worth: Iterable[int], invested: int) -> Iterator[SheetCell]:
+        share, apart = invested // self.aim.whole, self.rules.trade == TradeScope.OUT_OF_BAND
+        finer = self.aim.whole
+        for i, (name, weight, held) in enumerate(zip(self.aim.names, self.aim.weights, worth, strict=True)):
+            target = aim = share * weight
+            inside = True
+            if self.bands:
+                width = int(self.bands[i] * self.fineness) * share
+                inside = abs(held - target) <= width
+                if self.rules.destination == Destination.EDGE and not inside:
+                    aim = target + width if held > target else target - width
+            yield SheetCell(name, Fraction(weight, finer), target, aim, held, apart and inside)
+
+    def _line(self, account: int, symbol: str, resting: frozenset[int]) -> SheetLine:
+        quantity = in_units(self.held.get((account, symbol), _NOTHING), self.quanta)
+        increment, price, exposure = self.increments[symbol], self.price[symbol], self.aim.exposures[symbol]
+        step = price * increment
+        least = max(1, -(-in_units(self.rules.min_trade_value, self.grains) // step))
+        at_rest = all(cell in resting for cell, _ in exposure)
+        no_sale = self._no_sale(symbol, at_rest)
+        most_sold = 0 if no_sale else quantity // increment
+        rate, spread = self.rules.costs.rate, self.rules.half_spreads.get(symbol, _NOTHING)
+        return SheetLine(
+            account=account,
+            symbol=symbol,
+            price=self.prices[symbol],
+            quantity=quantity,
+            increment=increment,
+            held=price * quantity,
+            step=step,
+            worth=tuple((cell, step // self.aim.whole * parts) for cell, parts in exposure),
+            rate_fee=_part(step, rate),
+            spread_fee=_part(step, spread),
+            most_sold=most_sold if most_sold >= least else 0,
+            least=least,
+            no_sale=no_sale,
+            no_buy=self._no_buy(symbol, at_rest),
         )
 
+    def _no_sale(self, symbol: str, at_rest: bool) -> str:
+        """The rule that forbids selling a line, or ""."""
+        rules = self.rules
+        if symbol in rules.lock:
+            return "lock"
+        if symbol in rules.do_not_sell:
+            return "do_not_sell"
+        if rules.outside_target == OutsideTarget.HOLD and symbol in self.aim.outside:
+            return "outside_target"
+        if rules.selling == Selling.NEVER:
+            return "selling"
+        return "trade" if at_rest else ""
 
-def _refuse_too_many(symbols: Sequence[str]) -> None:
-    if len(symbols) > MOST_LINES:
-        raise TargetError(
-            f"The account and its target come to {len(symbols):,} lines; at most {MOST_LINES:,} are planned together.",
-            ("target",),
-        )
+    def _no_buy(self, symbol: str, at_rest: bool) -> str:
+        """What forbids buying a line, or ""."""
+        rules = self.rules
+        if symbol in rules.lock:
+            return "lock"
+        if symbol in rules.do_not_buy:
+            return "do_not_buy"
+        if symbol not in self.aim.buyable:
+            return "target"
+        if rules.selling == Selling.TO_RAISE_CASH:
+            return "selling"
+        return "trade" if at_rest else ""
+
+    def _fees(self) -> Fees:
+        costs = self.rules.costs
+        maximum = None if costs.maximum is None else in_units(costs.maximum, self.grains)
+        return Fees(in_units(costs.per_trade, self.grains), in_units(costs.minimum, self.grains), maximum)
 
 
-def _refuse_nothing_to_divide(sheet: Sheet) -> None:
-    if sheet.invested > 0:
-        return
-    worth = sheet.total - sheet.cash_flow
-    if sheet.cash_flow < 0 < worth and sheet.total <= 0:
-        raise WithdrawalError(
-            f"The withdrawal of {money_text(-sheet.cash_flow)} leaves nothing of the account, which is worth {money_text(worth)}. "
-            "Withdraw less, or sell everything and close the account at the broker.",
-            ("cash_flow",),
-        )
-    if sheet.reserve > 0 and sheet.total > 0:
-        raise EmptyPortfolioError(
-            f"The cash reserve of {money_text(sheet.reserve)} is all of the account, which is worth {money_text(sheet.total)} "
-            "after the cash flow. Lower the reserve.",
-            ("cash_reserve",),
-        )
-    raise EmptyPortfolioError(
-        f"There is nothing to divide: the account comes to {money_text(sheet.total)}. Add positions or cash.",
-        ("account",),
-    )
-
-
-def _exact(number: object, what: str) -> Fraction:
-    return Fraction(to_decimal(number, what))
+def _part(amount: int, rate: Decimal) -> int:
+    numerator, denominator = rate.as_integer_ratio()
+    return amount // denominator * numerator

@@ -11,6 +11,7 @@ from allocation import plan as planning
 from allocation.errors import PlanNotVerifiedError
 from allocation.facts import Facts
 from allocation.plan_id import identify
+from allocation.planning import writing
 from allocation.rules import OutsideTarget, Rules, Selling
 from allocation.targets import TargetAllocation
 from allocation.trade_plan import Side, Snapshot, Status, Trade, TradePlan
@@ -294,7 +295,7 @@ def test_a_request_without_prices_cannot_verify_anything():
 
 
 def test_a_plan_that_fails_is_withheld_and_the_faults_are_logged(monkeypatch, caplog):
-    monkeypatch.setattr(planning, "nearest", lambda number: Decimal("0.123"))
+    monkeypatch.setattr(writing, "nearest_ratio", lambda *_: Decimal("0.123"))
 
     with pytest.raises(PlanNotVerifiedError, match="withheld") as refused:
         Asked()
