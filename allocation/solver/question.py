@@ -117,11 +117,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The best trades found, and what is proved about them; `bound` equals `value` when nothing can be better."""
+    """The best trades found, and what is proved about them; `bound` equals `value` when nothing can be better.
+
+    Both are in grains (l1) or squared grains, and whole unless taxes take parts of a grain.
+    """
 
     steps: tuple[int, ...]
-    value: int
-    bound: int
+    value: int | Fraction
+    bound: int | Fraction
 
     @property
     def proved(self) -> bool:

@@ -1,0 +1,97 @@
+"""Answer a question: the separable goes to the fast solver of one account, everything else to the coupled one.
+
+Separable is a question of one purse, one line to a cell, no caps, and taxes that are certain to be linear: where no
+trade can realise a loss nothing is ever netted, and the tax is a cost of each sale.
+"""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from allocation.rules import Objective
+from allocation.solver import Line, Problem, solve
+from allocation.solver.coupled import solve_coupled
+from allocation.solver.question import Answer, Cell, Holding, Question, Run, TaxRates
+
+
+def answer(question: Question) -> Answer | None:
+    """The best trades with a proved bound; None when no choice of trades is allowed."""
+    plain = fold_taxes(question)
+    problem = as_problem(plain)
+    if problem is None:
+        return solve_coupled(plain)
+    solution = solve(problem)
+    if solution is None:
+        return None
+    # What no line moves is no part of the problem, yet of the objective.
+    still = sum(_phi(question, cell) for n, cell in enumerate(question.cells) if n not in _places(question))
+    return Answer(solution.steps, solution.value + still, solution.bound + still)
+
+
+def fold_taxes(question: Question) -> Question:
+    """The same question with its taxes as costs, where that is exact: no cap, no losses and whole grains of tax."""
+    tax = question.tax
+    if tax is None or tax.most is not None:
+        return question
+    taxed = [question.purses[line.account].taxable for line in question.lines]
+    runs = [run for line, owes in zip(question.lines, taxed, strict=True) if owes for run in line.runs]
+    if not all(_is_linear(tax, run) for run in runs):
+        return question
+    lines = tuple(
+        replace(line, runs=tuple(_taxed(tax, run) for run in line.runs)) if owes else line
+        for line, owes in zip(question.lines, taxed, strict=True)
+    )
+    return replace(question, lines=lines, tax=None)
+
+
+def as_problem(question: Question) -> Problem | None:
+    """The question as a problem of one account; None where something couples its lines."""
+    caps = (question.most_trades, question.most_turnover, question.tax)
+    places = _places(question)
+    if len(question.purses) != 1 or any(cap is not None for cap in caps) or None in places:
+        return None
+    if len(set(places)) < len(places):
+        return None
+    purse = question.purses[0]
+    return Problem(
+        tuple(_line(line, question.cells[n]) for line, n in zip(question.lines, places, strict=True) if n is not None),
+        cash=purse.cash - question.reserve,
+        cash_target=question.cash_target,
+        objective=Objective.L1 if question.objective == Objective.L1 else Objective.L2,
+        taxable=purse.taxable,
+        highest_cash=question.highest_cash,
+        cash_weight=question.cash_weight,
+    )
+
+
+def _places(question: Question) -> list[int | None]:
+    """The one cell of every line; None for a line with several, or whose step is worth more or less there."""
+    return [
+        line.worth[0][0] if len(line.worth) == 1 and line.worth[0][1] == line.step else None for line in question.lines
+    ]
+
+
+def _line(line: Holding, cell: Cell) -> Line:
+    return Line(line.step, cell.held, cell.target, runs=line.runs, weight=cell.weight, misplaced=line.misplaced)
+
+
+def _phi(question: Question, cell: Cell) -> int:
+    off = abs(cell.held - cell.target)
+    return cell.weight * (off if question.objective == Objective.L1 else off * off)
+
+
+def _is_linear(tax: TaxRates, run: Run) -> bool:
+    """Whether a run realises no loss, and the tax on each of its trades is whole."""
+    steps = run.high - run.low
+    ends = (run.short, run.long, run.short + run.short_per_step * steps, run.long + run.long_per_step * steps)
+    dues = [_due(tax, run.short, run.long), _due(tax, run.short_per_step, run.long_per_step)]
+    return min(ends) >= 0 and all(due.denominator == 1 for due in dues)
+
+
+def _taxed(tax: TaxRates, run: Run) -> Run:
+    """A run whose tax is part of what it spends."""
+    start, slope = _due(tax, run.short, run.long), _due(tax, run.short_per_step, run.long_per_step)
+    return Run(run.low, run.high, run.spends + int(start), run.per_step + int(slope))
+
+
+def _due(tax: TaxRates, short: int, long: int) -> Fraction:
+    return tax.short * short + tax.long * long

@@ -1,0 +1,287 @@
+"""The state that lines share: where it stands, how far the lines to come can still take it, and the least that costs."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from allocation.solver.coupled.judge import gains_of, the_run_of
+from allocation.solver.coupled.options import Option, Options, density
+from allocation.solver.coupled.pricing import Convex, Priced
+from allocation.solver.coupled.tax import netted_tax, taxes_by_purse
+
+Key: TypeAlias = tuple[int, ...]
+"""Cash, then the slots of purses, shared cells, trades, turnover and gains, as far as the question has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is to come after a line.
+
+    Attributes:
+        least, most: by slot, the least and the most that the lines to come can add.
+        open_cells: shared cells that a line to come moves, as (slot, cost).
+        closing: shared cells that this line was the last to move.
+        closing_purses: purses whose last line this was, as (slot, price).
+        low, high: outside these balances it pays to move cash at `density` a grain.
+    """
+
+    least: Key
+    most: Key
+    open_cells: tuple[tuple[int, Convex], ...]
+    closing: tuple[tuple[int, Convex], ...]
+    open_purses: tuple[tuple[int, int], ...]
+    closing_purses: tuple[tuple[int, int], ...]
+    density: int
+    low: int
+    high: int
+
+
+class Couplings:
+    """The slots of a walk and the look ahead from each of its lines."""
+
+    def __init__(self, priced: Priced, options: list[Options], order: list[int]) -> None:
+        model = priced.model
+        self._priced, self._model = priced, model
+        question = model.question
+        self._accounts = [line.account for line in question.lines]
+        self._purses = len(question.purses) if len(question.purses) > 1 else 0
+        self._cell_slot = {cell: 1 + self._purses + n for n, cell in enumerate(model.shared)}
+        slots = 1 + self._purses + len(model.shared)
+        self._trade_slot = slots if question.most_trades is not None else 0
+        slots += question.most_trades is not None
+        self._turnover_slot = slots if question.most_turnover is not None else 0
+        slots += question.most_turnover is not None
+        taxable = [n for n, purse in enumerate(question.purses) if purse.taxable and model.taxed]
+        self._gain_slot = {purse: slots + 2 * n for n, purse in enumerate(taxable)}
+        self._slots = slots + 2 * len(taxable)
+        self._capped = [
+            (slot, most, price)
+            for slot, most, price in (
+                (self._trade_slot, question.most_trades, priced.prices.trade),
+                (self._turnover_slot, question.most_turnover, priced.prices.turnover),
+            )
+            if most is not None
+        ]
+        self.origin = self._origin()
+        self.levied_still = self._levied_still()
+        self.largest_still = max((abs(model.start[cell]) for cell in model.still), default=0)
+        self._ahead = self._look_ahead(options, order)
+
+    def arrive(self, key: Key, option: Option, position: int) -> tuple[Key, int, int, int] | None:
+        """Where a trade leads: the key, what closed for good, the least still to come, the largest closed deviation."""
+        ahead = self._ahead[position]
+        slots = list(key)
+        self._apply(slots, option, position)
+        settled = to_come = largest = 0
+        for slot, cell in ahead.closing:
+            settled += cell.regret(slots[slot])
+            largest = max(largest, abs(slots[slot]))
+            slots[slot] = 0
+        for slot, price in ahead.closing_purses:
+            if slots[slot] < 0:
+                return None
+            settled += price * slots[slot]
+            slots[slot] = 0
+        for slot, cell in ahead.open_cells:
+            least = cell.regret_within(slots[slot] + ahead.least[slot], slots[slot] + ahead.most[slot])
+            if least is None:
+                return None
+            to_come += least
+        for slot, price in ahead.open_purses:
+            if slots[slot] + ahead.most[slot] < 0:
+                return None
+            to_come += price * max(0, slots[slot] + ahead.least[slot])
+        rest = self._caps(slots, ahead)
+        cash = self._least_cash_regret(slots, ahead)
+        if rest is None or cash is None:
+            return None
+        return tuple(slots), settled, to_come + rest + cash, largest
+
+    def close(self, key: Key) -> int | None:
+        """What a state at the end costs beyond its regrets; None where it is not allowed."""
+        priced, question = self._priced, self._model.question
+        gains = [(0, 0)] * len(question.purses)
+        for purse, slot in self._gain_slot.items():
+            gains[purse] = key[slot], key[slot + 1]
+        cost, tax, taxes = 0, 0, [Fraction(0)] * len(gains)
+        short, long = sum(s for s, _ in gains), sum(g for _, g in gains)
+        if question.tax is not None and self._gain_slot:
+            taxes = taxes_by_purse(question.tax, gains)
+            tax = int(netted_tax(question.tax, short, long))
+            cost += priced.tax_cost(short, long)
+            if question.tax.most is not None:
+                if tax > question.tax.most:
+                    return None
+                cost += priced.prices.tax * (question.tax.most - tax)
+        for purse, price in self._late.items():
+            if key[1 + purse] < taxes[purse]:
+                return None
+            cost += price * key[1 + purse]
+        cash = priced.cash.regret_within(key[0] - tax, key[0] - tax)
+        if cash is None:
+            return None
+        for slot, most, price in self._capped:
+            if key[slot] > most:
+                return None
+            cost += price * (most - key[slot])
+        return cost + cash
+
+    def _origin(self) -> Key:
+        """Every line at its cheapest trade."""
+        model, question = self._model, self._model.question
+        slots = [0] * self._slots
+        slots[0] = model.cash
+        for purse in range(self._purses):
+            slots[1 + purse] = question.purses[purse].cash
+        for cell, slot in self._cell_slot.items():
+            slots[slot] = model.start[cell]
+        for index, k in enumerate(self._priced.base):
+            line = question.lines[index]
+            run = the_run_of(line, k)
+            slots[0] -= run.spent(k)
+            if self._purses:
+                slots[1 + line.account] -= run.spent(k)
+            for cell, worth in model.joint[index]:
+                slots[self._cell_slot[cell]] += worth * k
+            if self._trade_slot:
+                slots[self._trade_slot] += bool(k)
+            if self._turnover_slot:
+                slots[self._turnover_slot] += line.step * abs(k)
+            if model.realises(index):
+                slot, gains = self._gain_slot[line.account], gains_of(run, k)
+                slots[slot], slots[slot + 1] = slots[slot] + gains[0], slots[slot + 1] + gains[1]
+        return tuple(slots)
+
+    def _levied_still(self) -> int:
+        """The levies on lines that have no choice."""
+        priced, levied = self._priced, 0
+        for index, moves in enumerate(self._model.movable):
+            if not moves:
+                levied += priced.levy(index, self._model.question.lines[index].runs[0], priced.base[index])
+        return levied
+
+    def _changes(self, option: Option, line: int) -> list[tuple[int, int]]:
+        """What a trade adds to each slot beyond the line's cheapest trade."""
+        account = self._accounts[line]
+        changes = [(0, -option.spends)]
+        if self._purses:
+            changes.append((1 + account, -option.spends))
+        changes += [(self._cell_slot[cell], off) for cell, off in option.offs]
+        if self._trade_slot:
+            changes.append((self._trade_slot, option.traded))
+        if self._turnover_slot:
+            changes.append((self._turnover_slot, option.turned))
+        if account in self._gain_slot:
+            slot = self._gain_slot[account]
+            changes += [(slot, option.short), (slot + 1, option.long)]
+        return [(slot, change) for slot, change in changes if change]
+
+    def _apply(self, slots: list[int], option: Option, position: int) -> None:
+        for slot, change in self._changes_at[position][option.steps]:
+            slots[slot] += change
+
+    def _look_ahead(self, options: list[Options], order: list[int]) -> list[Ahead]:
+        """From the last line back to the first."""
+        model, priced = self._model, self._priced
+        self._changes_at = [
+            {option.steps: self._changes(option, line) for option in each.trades}
+            for line, each in zip(order, options, strict=True)
+        ]
+        last_of_cell = {cell: n for n, line in enumerate(order) for cell, _ in model.joint[line]}
+        last_of_purse = {self._accounts[line]: n for n, line in enumerate(order)} if self._purses else {}
+        prices = priced.prices.purses or (0,) * self._purses
+        self._late = {
+            purse: prices[purse]
+            for purse in range(self._purses)
+            if purse not in last_of_purse or purse in self._gain_slot
+        }
+        least, most = [0] * self._slots, [0] * self._slots
+        cheapest: int | None = None
+        ahead: list[Ahead] = []
+        for n in range(len(order) - 1, -1, -1):
+            spread = self._spread(cheapest)
+            ahead.append(
+                Ahead(
+                    tuple(least),
+                    tuple(most),
+                    tuple(
+                        (self._cell_slot[c], priced.cells[c])
+                        for c, last in last_of_cell.items()
+                        if last > n and any(c == cell for line in order[: n + 1] for cell, _ in model.joint[line])
+                    ),
+                    tuple((self._cell_slot[c], priced.cells[c]) for c, last in last_of_cell.items() if last == n),
+                    tuple(
+                        (1 + p, prices[p])
+                        for p in range(self._purses)
+                        if last_of_purse.get(p, -1) > n or p in self._late
+                    ),
+                    tuple((1 + p, prices[p]) for p, last in last_of_purse.items() if last == n and p not in self._late),
+                    *spread,
+                )
+            )
+            self._widen(least, most, self._changes_at[n])
+            slope = density(options[n])
+            cheapest = slope if cheapest is None else min(cheapest, slope)
+        return ahead[::-1]
+
+    def _widen(self, least: list[int], most: list[int], changes: dict[int, list[tuple[int, int]]]) -> None:
+        """Add what one more line can do to what is to come."""
+        lows, highs = [0] * self._slots, [0] * self._slots
+        moved = [dict(each) for each in changes.values()]
+        for slot in {slot for each in moved for slot in each}:
+            amounts = [each.get(slot, 0) for each in moved]
+            lows[slot], highs[slot] = min(amounts), max(amounts)
+        for slot in range(self._slots):
+            least[slot] += lows[slot]
+            most[slot] += highs[slot]
+
+    def _spread(self, slope: int | None) -> tuple[int, int, int]:
+        """The density to come and the balances beyond which it pays to move cash at it."""
+        cash = self._priced.cash
+        if not slope or self._gain_slot:
+            return 0, cash.best, cash.best
+        return slope, _turning_point(cash, -slope), _turning_point(cash, slope)
+
+    def _caps(self, slots: list[int], ahead: Ahead) -> int | None:
+        """The least that caps on trades and turnover must cost; None where one is certain to be broken."""
+        cost = 0
+        for slot, most, price in self._capped:
+            if slots[slot] + ahead.least[slot] > most:
+                return None
+            cost += price * max(0, most - slots[slot] - ahead.most[slot])
+        return cost
+
+    def _least_cash_regret(self, slots: list[int], ahead: Ahead) -> int | None:
+        """The least regret of all cash within reach, paying for what the lines to come must move."""
+        low, high = slots[0] + ahead.least[0], slots[0] + ahead.most[0]
+        tax = self._model.question.tax
+        if tax is not None and self._gain_slot:
+            owed = [netted_tax(tax, *self._gains(slots, reach)) for reach in (ahead.least, ahead.most)]
+            if tax.most is not None and owed[0] > tax.most:
+                return None
+            low, high = low - int(owed[1]), high - int(owed[0])
+        cash = self._priced.cash
+        if not ahead.density:
+            return cash.regret_within(low, high)
+        low, high = max(low, cash.low), min(high, cash.high)
+        if low > high:
+            return None
+        there = min(max(slots[0], ahead.low), ahead.high)
+        there = min(max(there, low), high)
+        return cash.regret(there) + ahead.density * abs(there - slots[0])
+
+    def _gains(self, slots: list[int], reach: Key) -> tuple[int, int]:
+        starts = self._gain_slot.values()
+        return sum(slots[s] + reach[s] for s in starts), sum(slots[s + 1] + reach[s + 1] for s in starts)
+
+
+def _turning_point(cash: Convex, slope: int) -> int:
+    """The point beyond which a convex cost rises (falls) by more than the slope for every grain: by bisection."""
+    low, high = (cash.best, cash.high) if slope > 0 else (cash.low, cash.best)
+    while low < high:
+        middle = (low + high) // 2
+        if cash.cost(middle + 1) - cash.cost(middle) >= slope:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,199 @@
+"""Walk through the lines once, keeping every state that could still win; what survives to the end is proved best.
+
+A state is what the lines decided so far have done to everything that is coupled: cash, purses, open cells, trades,
+turnover and gains, with every line to come at its cheapest trade. It is given up as soon as its regrets, and the least
+that the couplings must still cost within the reach of the lines to come, exceed the regret of the best answer known.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from allocation.solver.coupled.couplings import Couplings, Key
+from allocation.solver.coupled.options import Option, options_of, walking_order
+from allocation.solver.coupled.pricing import Priced
+
+Moves: TypeAlias = dict[int, int]
+"""Steps by line, for lines that do not make their cheapest trade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to look. Limits count work, not seconds, so that every machine gives the same answer.
+
+    Attributes:
+        width: states kept from line to line.
+        visits: trades of states tried.
+        few: the most trades of one line tried, or None for all that could win.
+    """
+
+    width: int
+    visits: int
+    few: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best answer known by its folded cost; `dropped` is the least cost any answer set aside unseen could have."""
+
+    cost: int | None = None
+    steps: tuple[int, ...] = ()
+    dropped: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A partial answer.
+
+    Attributes:
+        regret: of the lines and cells decided so far, with their levies.
+        levied: the levies among it.
+        largest: the largest deviation of the cells decided so far.
+    """
+
+    regret: int
+    levied: int
+    largest: int
+    parent: "Node | None" = None
+    line: int = -1
+    steps: int = 0
+
+
+class Walk:
+    """One walk under given prices, starting from the best answer known."""
+
+    def __init__(self, priced: Priced, effort: Effort, known: Found) -> None:
+        self._priced = priced
+        self._effort = effort
+        self._limit = None if known.cost is None else known.cost - priced.bound
+        self._known = known
+        self._visits = 0
+        self._dropped: int | None = None
+        lines = [i for i, moves in enumerate(priced.model.movable) if moves]
+        limit = self._limit
+        self._options = {i: options_of(priced, i, limit, effort.few) for i in lines}
+        self._order = walking_order(priced, self._options)
+        self._couplings = Couplings(priced, [self._options[i] for i in self._order], self._order)
+
+    def run(self) -> Found:
+        """The best answer, with the least cost that anything unseen could have."""
+        for i in self._order:
+            self._drop(self._options[i].unseen)
+        couplings = self._couplings
+        states: dict[Key, list[Node]] = {couplings.origin: [Node(0, couplings.levied_still, couplings.largest_still)]}
+        for position, line in enumerate(self._order):
+            states = self._extend(states, position, line)
+        cost, steps = self._best_of(states)
+        dropped = None if self._dropped is None else self._dropped + self._priced.bound
+        return Found(cost, steps, dropped)
+
+    def _extend(self, states: dict[Key, list[Node]], position: int, line: int) -> dict[Key, list[Node]]:
+        """Every surviving state with every trade of one more line."""
+        reached: dict[Key, list[Node]] = {}
+        prospects: dict[Key, int] = {}
+        options = self._options[line]
+        for key, nodes in states.items():
+            for node in nodes:
+                for option in options.trades:
+                    if self._limit is not None and node.regret + option.regret > self._limit:
+                        break
+                    if self._visits >= self._effort.visits and option.steps != options.base:
+                        self._drop(node.regret)
+                        continue
+                    self._visits += 1
+                    self._step(reached, prospects, key, node, option, position)
+        return self._narrow(reached, prospects)
+
+    def _step(
+        self,
+        reached: dict[Key, list[Node]],
+        prospects: dict[Key, int],
+        key: Key,
+        node: Node,
+        option: Option,
+        position: int,
+    ) -> None:
+        arrival = self._couplings.arrive(key, option, position)
+        if arrival is None:
+            return
+        there, settled, to_come, largest = arrival
+        regret = node.regret + option.regret + settled
+        if self._limit is not None and regret + to_come > self._limit:
+            return
+        child = Node(
+            regret,
+            node.levied + option.levied,
+            max(node.largest, largest, option.largest),
+            node,
+            self._order[position],
+            option.steps,
+        )
+        if self._keep(reached, there, child, position):
+            prospect = regret + to_come
+            prospects[there] = min(prospect, prospects.get(there, prospect))
+
+    def _keep(self, reached: dict[Key, list[Node]], key: Key, child: Node, position: int) -> bool:
+        """Keep a state unless another with the same future is at least as good, whatever follows."""
+        rivals = reached.get(key)
+        if rivals is None:
+            reached[key] = [child]
+            return True
+        cost, least = child.regret - child.levied, rivals[0].regret - rivals[0].levied
+        if cost > least:
+            return False
+        if cost < least:
+            reached[key] = [child]
+            return True
+        for rival in rivals:
+            if rival.largest <= child.largest and not self._goes_first(child, rival):
+                return False
+        kept = [r for r in rivals if r.largest < child.largest or self._goes_first(r, child)]
+        reached[key] = [*kept, child]
+        return True
+
+    def _goes_first(self, node: Node, rival: Node) -> bool:
+        """Whether a node makes the larger trade where the two first differ in the order of the lines."""
+        mine, theirs = _moves(node), _moves(rival)
+        base = self._priced.base
+        for line in sorted(mine.keys() | theirs.keys()):
+            here, there = mine.get(line, base[line]), theirs.get(line, base[line])
+            if here != there:
+                return (-abs(here), here) < (-abs(there), there)
+        return False
+
+    def _narrow(self, reached: dict[Key, list[Node]], prospects: dict[Key, int]) -> dict[Key, list[Node]]:
+        """Forget what is beyond the width, worst prospects first."""
+        if len(reached) <= self._effort.width:
+            return reached
+        ranked = sorted(reached, key=lambda key: (prospects[key], key))
+        self._drop(prospects[ranked[self._effort.width]])
+        return {key: reached[key] for key in ranked[: self._effort.width]}
+
+    def _best_of(self, states: dict[Key, list[Node]]) -> tuple[int | None, tuple[int, ...]]:
+        best: tuple[int, int, list[tuple[int, int]], tuple[int, ...]] | None = None
+        for key, nodes in states.items():
+            closing = self._couplings.close(key)
+            if closing is None:
+                continue
+            for node in nodes:
+                moves = _moves(node)
+                steps = tuple(moves.get(i, k) for i, k in enumerate(self._priced.base))
+                total = node.regret - node.levied + closing + self._priced.bound
+                rank = (total, node.largest, [(-abs(k), k) for k in steps], steps)
+                if best is None or rank < best:
+                    best = rank
+        if best is None or (self._known.cost is not None and best[0] > self._known.cost):
+            return self._known.cost, self._known.steps
+        return best[0], best[3]
+
+    def _drop(self, regret: int | None) -> None:
+        if regret is not None and (self._dropped is None or regret < self._dropped):
+            self._dropped = regret
+
+
+def _moves(node: Node) -> Moves:
+    """The trades a partial answer has decided."""
+    moves: Moves = {}
+    while node.parent is not None:
+        moves[node.line] = node.steps
+        node = node.parent
+    return moves

@@ -1,0 +1,260 @@
+"""The coupled solver against plain enumeration: same optimum, same ties down to the last, an honest bound."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from allocation.rules import Objective
+from allocation.solver.answer import answer
+from allocation.solver.coupled import solve_coupled
+from allocation.solver.question import Cell, Holding, Purse, Question, Run, TaxRates
+
+NOTHING = Run(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One trade written out: what it uses, is worth, and realises."""
+
+    k: int
+    spends: int
+    value: int
+    short: int
+    long: int
+
+
+def effects_of(line: Holding) -> list[Effect]:
+    """Every allowed trade of a line."""
+    return [
+        Effect(
+            k,
+            run.spends + run.per_step * n,
+            line.step * k,
+            run.short + run.short_per_step * n,
+            run.long + run.long_per_step * n,
+        )
+        for run in line.runs
+        for n, k in enumerate(range(run.low, run.high + 1))
+    ]
+
+
+def tax_on(rates: TaxRates, short: int, long: int) -> Fraction:
+    """Net each term, then one against the other."""
+    if short < 0 < long:
+        short, long = 0, max(0, long + short)
+    elif long < 0 < short:
+        short, long = max(0, short + long), 0
+    return rates.short * max(0, short) + rates.long * max(0, long)
+
+
+def taxes_of(question: Question, trades: tuple[Effect, ...]) -> list[Fraction]:
+    """What every purse owes."""
+    if question.tax is None:
+        return [Fraction(0) for _ in question.purses]
+    short, long = ([0] * len(question.purses) for _ in range(2))
+    for line, trade in zip(question.lines, trades, strict=True):
+        if question.purses[line.account].taxable:
+            short[line.account] += trade.short
+            long[line.account] += trade.long
+    total = tax_on(question.tax, sum(short), sum(long))
+    own = [tax_on(question.tax, *gains) for gains in zip(short, long, strict=True)]
+    if total and not sum(own):
+        own = [Fraction(max(0, s + g)) for s, g in zip(short, long, strict=True)]
+    return [total * part / sum(own) if total else Fraction(0) for part in own]
+
+
+def rank(question: Question, trades: tuple[Effect, ...]) -> tuple[object, ...] | None:
+    """All criteria of an answer in their order; None when a rule forbids it."""
+    taxes = taxes_of(question, trades)
+    purses = [Fraction(p.cash) - tax for p, tax in zip(question.purses, taxes, strict=True)]
+    off = [cell.held - cell.target for cell in question.cells]
+    misplaced = sold = cost = 0
+    for line, trade in zip(question.lines, trades, strict=True):
+        purses[line.account] -= trade.spends
+        for cell, worth in line.worth:
+            off[cell] += worth * trade.k
+        misplaced += line.misplaced * trade.value
+        cost += trade.spends - trade.value
+        sold += max(0, -trade.value) if question.purses[line.account].taxable else 0
+    count, turnover = sum(1 for t in trades if t.k), sum(abs(t.value) for t in trades)
+    over = sum(purses) - question.reserve
+    capped = (
+        (count, question.most_trades),
+        (turnover, question.most_turnover),
+        (over, question.highest_cash),
+        (sum(taxes), question.tax.most if question.tax else None),
+    )
+    if min(purses) < 0 or over < 0 or any(most is not None and amount > most for amount, most in capped):
+        return None
+    weighted = [(cell.weight, Fraction(each)) for cell, each in zip(question.cells, off, strict=True)]
+    weighted.append((question.cash_weight, over - question.cash_target))
+    distance = sum(w * (abs(d) if question.objective == Objective.L1 else d * d) for w, d in weighted)
+    largest = max(map(abs, off), default=0)
+    order = [(-abs(t.k), t.k) for t in trades]
+    return distance, misplaced, cost + sum(taxes), sold, count, turnover, largest, order
+
+
+def enumerate_best(question: Question) -> tuple[tuple[object, ...], tuple[int, ...]] | None:
+    """The least rank of all, and its steps."""
+    best = None
+    for trades in product(*map(effects_of, question.lines)):
+        found = rank(question, trades)
+        if found is not None and (best is None or found < best[0]):
+            best = found, tuple(t.k for t in trades)
+    return best
+
+
+def a_random_line(random: Random, accounts: int, prices: list[int], most: int, *, losses: bool) -> Holding:
+    """A security of one cell, or one spread over several, with fees, a spread, a minimum and lots."""
+    cell = random.randrange(len(prices))
+    step, worth = prices[cell], ((cell, prices[cell]),)
+    if random.random() < 0.25:
+        step = random.randint(3, 60)
+        part = random.randint(0, step)
+        cells = random.sample(range(len(prices)), min(len(prices), random.randint(0, 2)))
+        worth = tuple(zip(cells, (part, step - part) if len(cells) == 2 else (step,), strict=False))
+    fee, spread, least = random.choice([0, 0, 1, 3]), random.choice([0, 0, 1, 2]), random.choice([1, 1, 1, 2])
+    held = random.choice([0, random.randint(0, most), random.randint(0, most)])
+    highest = random.choice([0, *[random.randint(0, most)] * 4])
+    short, long = (random.randint(-6 if losses else 0, 8) for _ in range(2))
+    runs = [NOTHING]
+    if held >= least:
+        first = random.randint(least, held)
+        kept = step - spread
+        runs.insert(0, Run(-first, -least, fee - kept * first, kept, short * first, -short))
+        if first < held:
+            sold = fee - kept * held
+            runs.insert(0, Run(-held, -first - 1, sold, kept, short * first, 0, long * (held - first), -long))
+    if highest >= least:
+        runs.append(Run(least, highest, fee + (step + spread) * least, step + spread))
+    if len(runs) > 1 and random.random() < 0.05:
+        runs.pop(random.randrange(len(runs)))
+    rank_here = random.choice([0, 0, 0, 1, 2]) if accounts > 1 else 0
+    return Holding(random.randrange(accounts), step, tuple(runs), worth, rank_here)
+
+
+def a_random_question(random: Random) -> Question:
+    """Up to five lines in up to three accounts, with every kind of coupling mixed."""
+    accounts, n, cells = random.choice([1, 1, 2, 3]), random.randint(1, 5), random.randint(1, 4)
+    most = {1: 12, 2: 6, 3: 4, 4: 2, 5: 1}[n]
+    even = random.random() < 0.5
+    prices = [random.choice([5, 10, 20]) if even else random.randint(3, 60) for _ in range(cells)]
+    losses = random.random() < 0.6
+    weighted = random.random() < 0.3
+    rates = TaxRates(
+        Fraction(random.choice([0, 1, 2, 3]), random.choice([4, 5])),
+        Fraction(random.choice([0, 1, 1]), random.choice([4, 5])),
+        random.choice([None, None, random.randint(0, 15)]),
+    )
+    return Question(
+        tuple(a_random_line(random, accounts, prices, most, losses=losses) for _ in range(n)),
+        tuple(
+            Cell(random.randint(0, 100), random.randint(0, 150), random.choice([1, 2, 3]) if weighted else 1)
+            for _ in range(cells)
+        ),
+        tuple(
+            Purse(random.randint(-20 if random.random() < 0.3 else 0, 80), random.random() < 0.6)
+            for _ in range(accounts)
+        ),
+        random.choice(list(Objective)),
+        random.choice([0, 0, random.randint(0, 50)]),
+        random.choice([1, 1, 1, 0, 2]),
+        random.choice([0, 0, random.randint(0, 20)]),
+        random.choice([None] * 8 + [random.randint(0, 40)]),
+        random.choice([None, None, random.randint(0, n)]),
+        random.choice([None, None, random.randint(0, 200)]),
+        rates if random.random() < 0.5 else None,
+    )
+
+
+def check_against_enumeration(question: Question, seed: int) -> None:
+    best, found = enumerate_best(question), answer(question)
+    assert (best is None) == (found is None), seed
+    if best is not None and found is not None:
+        assert found.steps == best[1], seed
+        assert found.value == best[0][0], seed
+        assert found.proved, seed
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_small_questions_are_answered_as_enumeration_answers_them_ties_included(block: int) -> None:
+    for seed in range(block * 200, block * 200 + 200):
+        check_against_enumeration(a_random_question(Random(seed)), seed)
+
+
+questions = st.integers(min_value=10**6, max_value=10**9).map(lambda seed: a_random_question(Random(seed)))
+
+
+@given(questions)
+@settings(max_examples=60, deadline=None)
+def test_a_looser_cap_is_never_worse(question: Question) -> None:
+    looser = (
+        replace(question, most_trades=None),
+        replace(question, most_turnover=None),
+        replace(question, highest_cash=None),
+        replace(question, tax=question.tax and replace(question.tax, most=None)),
+    )
+
+    strict = solve_coupled(question)
+
+    for each in looser if strict is not None else ():
+        found = solve_coupled(each)
+        assert found is not None
+        assert found.value <= strict.value
+
+
+@given(questions, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_the_accounts_changes_nothing(question: Question, random: Random) -> None:
+    places = list(range(len(question.purses)))
+    random.shuffle(places)
+    purses = [question.purses[places.index(n)] for n in range(len(places))]
+    moved = tuple(replace(line, account=places[line.account]) for line in question.lines)
+
+    assert solve_coupled(replace(question, lines=moved, purses=tuple(purses))) == solve_coupled(question)
+
+
+@given(questions, st.integers(min_value=2, max_value=1000))
+@settings(max_examples=40, deadline=None)
+def test_a_finer_grain_changes_no_trade(question: Question, parts: int) -> None:
+    finer = in_finer_grains(question, parts)
+
+    before, after = solve_coupled(question), solve_coupled(finer)
+
+    assert (before and before.steps) == (after and after.steps)
+
+
+def in_finer_grains(question: Question, parts: int) -> Question:
+    """The same question in a smaller unit of money."""
+
+    def finer(run: Run) -> Run:
+        money = (run.spends, run.per_step, run.short, run.short_per_step, run.long, run.long_per_step)
+        return Run(run.low, run.high, *(amount * parts for amount in money))
+
+    def more(amount: int | None) -> int | None:
+        return None if amount is None else amount * parts
+
+    return replace(
+        question,
+        lines=tuple(
+            replace(
+                line,
+                step=line.step * parts,
+                runs=tuple(map(finer, line.runs)),
+                worth=tuple((cell, worth * parts) for cell, worth in line.worth),
+            )
+            for line in question.lines
+        ),
+        cells=tuple(Cell(cell.held * parts, cell.target * parts, cell.weight) for cell in question.cells),
+        purses=tuple(replace(purse, cash=purse.cash * parts) for purse in question.purses),
+        cash_target=question.cash_target * parts,
+        reserve=question.reserve * parts,
+        highest_cash=more(question.highest_cash),
+        most_turnover=more(question.most_turnover),
+        tax=question.tax and replace(question.tax, most=more(question.tax.most)),
+    )
