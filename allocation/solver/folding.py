@@ -96,26 +96,32 @@ class Folded:
 
     @classmethod
     def of(cls, problem: Problem) -> "Folded | None":
-        """None where a line has no allowed trade at all."""
+        """None where a line has no allowed trade at all, or all sales together raise too little."""
         runs = [_one_sided(line.allowed()) for line in problem.lines]
         if not all(runs):
             return None
         units = _Units.of(problem, runs)
-        rows = tuple(
-            Row(line.step, units.whole * line.weight, tuple(units.leg(line, run, base) for run in own))
-            for line, own, base in zip(problem.lines, runs, units.floors, strict=True)
-        )
+        rows = [
+            Row(line.step, units.whole * line.weight, tuple([units.leg(line, run, floor) for run in own]))
+            for line, own, floor in zip(problem.lines, runs, units.floors, strict=True)
+        ]
+        least = [min(row.spends_of_ends) for row in rows]
+        most_cash = problem.cash - sum(least)
+        if most_cash < 0:
+            return None
+        spends = [
+            s for row in rows for leg in row.legs for s in (leg.spends, leg.per_step if leg.low < leg.high else 0)
+        ]
         return cls(
-            rows,
+            tuple([_affordable(row, most_cash + own) for row, own in zip(rows, least, strict=True)]),
             problem.objective == Objective.L2,
             units.whole,
             problem.cash,
             problem.cash_target,
             units.whole * problem.cash_weight,
             problem.highest_cash,
-            gcd(*(g for own in runs for run in own for g in (run.spends, run.per_step if run.high > run.low else 0)))
-            or 1,
-            problem.cash - sum(min(row.spends_of_ends) for row in rows),
+            gcd(*spends) or 1,
+            most_cash,
         )
 
     def restricted(self, legs: dict[int, tuple[Leg, ...]]) -> "Folded":
@@ -147,6 +153,21 @@ def part(leg: Leg, step: int, low: int, high: int) -> Leg:
         leg.lesser + leg.lesser_per_step * more,
         leg.lesser_per_step,
     )
+
+
+def _affordable(row: Row, most: int) -> Row:
+    """The line without the trades that would use more than all others can raise."""
+    if all(leg.spends + leg.per_step * (leg.high - leg.low) <= most for leg in row.legs if leg.per_step > 0):
+        return row
+    legs = []
+    for leg in row.legs:
+        if leg.per_step > 0 and leg.low < leg.high:
+            high = min(leg.high, leg.low + (most - leg.spends) // leg.per_step)
+            if high >= leg.low:
+                legs.append(part(leg, row.step, leg.low, high))
+        elif leg.spends <= most:
+            legs.append(leg)
+    return Row(row.step, row.weight, tuple(legs))
 
 
 def _one_sided(runs: tuple[Run, ...]) -> tuple[Run, ...]:

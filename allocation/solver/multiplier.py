@@ -10,6 +10,7 @@ answer differently at both (`_Demand.active`), so a search for the balance costs
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf, nextafter
 
 from allocation.solver.folding import Folded, Leg, Row
 from allocation.solver.pricing import Priced
@@ -17,6 +18,9 @@ from allocation.solver.pricing import Priced
 _ROUNDS = 100
 _EXACT_ROUNDS = 40
 _NEGLIGIBLE = 1e-15
+# Lines that change at prices this close change at once; with so few left, the middle one of their prices is tried.
+_AT_ONCE = 1e-13
+_FEW = 8
 
 
 def cash_price(folded: Folded) -> int:
@@ -107,16 +111,20 @@ class _Market:
             )
             if not breaks:
                 return self._closed_form(fixed, low, high), False
-            if breaks[-1] - breaks[0] <= 1e-13 * (abs(breaks[-1]) + _NEGLIGIBLE) or high - low <= _NEGLIGIBLE * abs(
-                high
-            ):
-                return min(max(breaks[-1], low), high), len(breaks) > 1
-            price = (
-                breaks[len(breaks) // 2] if count % 2 or len(breaks) < 8 else low + (high - low) * over / (over - under)
-            )
+            at_once = breaks[-1] - breaks[0] <= _AT_ONCE * abs(breaks[-1])
+            if at_once or len(breaks) < _FEW or count % 2:
+                price = breaks[-1] if at_once else breaks[len(breaks) // 2]
+            else:
+                price = low + (high - low) * over / (over - under)
+            if high - low <= _NEGLIGIBLE * abs(high):
+                return high, len(active) > 1
             if not low < price < high:
                 price = (low + high) / 2
             asked = [self._ask(i, price) for i, _, _ in active]
+            if at_once and all(
+                now.spends in (x.spends, y.spends) for (_, x, y), now in zip(active, asked, strict=True)
+            ):
+                return nextafter(price, inf), len(active) > 1
             excess = self._excess(fixed + sum(offer.spends for offer in asked), price)
             if excess > 0:
                 low, over = price, excess

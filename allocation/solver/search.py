@@ -12,7 +12,7 @@ from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import chain
+from itertools import chain, islice
 from typing import TypeAlias, cast
 
 from allocation.solver.menu import Menu, Option
@@ -114,12 +114,20 @@ class Search:
         if then is not None:
             best = self._best
             reached = {cash: node for cash, node in states.items() if node[0] + then.least(cash) <= best}
-        for cash, node in states.items():
-            if not self._exhausted:
-                self._branch(reached, cash, node, menu.index, self._offers(menu, cash, node, now, then), then)
+        for position, (cash, node) in enumerate(states.items()):
             if self._exhausted:
-                self._drop(node[0] + now.least(cash))
+                left = islice(states.items(), position, None)
+                self._give_up(left, now)
+                self._give_up(reached.items(), then)
+                return {}
+            self._branch(reached, cash, node, menu.index, self._offers(menu, cash, node, now, then), then)
         return self._narrow(reached, then)
+
+    def _give_up(self, states: Iterable[tuple[int, Node]], ahead: "Completion | None") -> None:
+        """Own up to what is not followed any further."""
+        if ahead is not None:
+            for cash, node in states:
+                self._drop(node[0] + ahead.least(cash))
 
     def _branch(
         self, reached: States, cash: int, node: Node, index: int, options: Iterable[Option], then: "Completion | None"
