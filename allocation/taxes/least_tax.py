@@ -14,8 +14,10 @@ from allocation.taxes.gains import Taken, take
 from allocation.taxes.lot_search import search
 from allocation.taxes.lots import in_order
 from allocation.taxes.netting import Rates
-from allocation.taxes.relaxed import Counts, Offer, Scale
+from allocation.taxes.offers import Stock, Wash
+from allocation.taxes.relaxed import Counts, Scale
 from allocation.taxes.term import Term
+from allocation.taxes.wash import ZERO, washing_order
 
 _OTHER_ORDERS = (LotMethod.HIFO, LotMethod.FIFO, LotMethod.LIFO, LotMethod.SPECIFIED)
 
@@ -53,20 +55,9 @@ def _taken_by(method: LotMethod, lines: Sequence[Line], taxes: Taxes) -> list[tu
 
 def _searched(best: Choice, lines: Sequence[Line], staying: Mapping[str, Fraction], rates: Rates) -> Choice:
     model = _Model.of(lines, rates)
-
-    def choice_of(counts: Counts) -> Choice:
-        return counted(model.taken(counts), lines, staying, rates)
-
-    washable = frozenset(n for n, i in enumerate(model.chosen) if staying.get(lines[i].symbol))
-    found = search(
-        model.offers,
-        model.scale,
-        best.tax * model.unit,
-        (lambda counts: choice_of(counts).tax * model.unit) if washable else None,
-        washable,
-    )
+    found = search(model.stocks, model.washes(staying), model.scale, best.tax * model.unit)
     if found.counts is not None:
-        best = choice_of(found.counts)
+        best = counted(model.taken(found.counts), lines, staying, rates)
     return replace(best, bound=min(best.tax, found.bound / model.unit))
 
 
@@ -75,14 +66,14 @@ class _Model:
     """The taxable sales with known lots, in whole numbers.
 
     Attributes:
-        chosen: which lines they are; `part` is how many units one part of each is.
+        chosen: which lines they are; `parts` is how many units one part of each is.
         unit: whole numbers of tax to one unit of money.
     """
 
     lines: Sequence[Line]
     chosen: tuple[int, ...]
     parts: tuple[Fraction, ...]
-    offers: tuple[Offer, ...]
+    stocks: tuple[Stock, ...]
     scale: Scale
     unit: int
 
@@ -97,8 +88,8 @@ class _Model:
         money = lcm(*(gain.denominator for each in gains for gain in each))
         rate = lcm(rates.short.denominator, rates.long.denominator)
         dear = Term.SHORT if rates.short >= rates.long else Term.LONG
-        offers = tuple(
-            Offer(
+        stocks = tuple(
+            Stock(
                 int(lines[i].quantity / part),
                 tuple(int(Fraction(lot.quantity) / part) for lot in lines[i].lots),
                 tuple(int(gain * money) for gain in each),
@@ -107,7 +98,21 @@ class _Model:
             for i, part, each in zip(chosen, parts, gains, strict=True)
         )
         high, low = max(rates.short, rates.long), min(rates.short, rates.long)
-        return cls(lines, chosen, parts, offers, Scale(int(high * rate), int(low * rate)), money * rate)
+        return cls(lines, chosen, parts, stocks, Scale(int(high * rate), int(low * rate)), money * rate)
+
+    def washes(self, staying: Mapping[str, Fraction]) -> list[Wash]:
+        """The securities bought within the window, of which the lots of chosen sales may lose."""
+        found = []
+        for symbol, units in sorted(staying.items()):
+            at = {n: self.parts[n] for n, i in enumerate(self.chosen) if self.lines[i].symbol == symbol}
+            every = [(n, j, lot) for n in at for j, lot in enumerate(self.lines[self.chosen[n]].lots)]
+            losing = [each for each in every if self.stocks[each[0]].gains[each[1]] < 0]
+            losing.sort(key=lambda each: washing_order(each[2], self.lines[self.chosen[each[0]]].account))
+            recent = tuple((n, j) for n, j, lot in every if lot.recent)
+            left = units - self._sold_untaxed(symbol)
+            if losing and left > 0:
+                found.append(Wash(left, recent, tuple((n, j) for n, j, _ in losing), at))
+        return found
 
     def taken(self, counts: Counts) -> list[tuple[Taken, ...]]:
         """The lots of every line, the chosen ones by counts of their parts."""
@@ -116,6 +121,11 @@ class _Model:
             lots = self.lines[i].lots
             found[i] = tuple(Taken(lot, n * part) for lot, n in zip(lots, taken, strict=True) if n)
         return found
+
+    def _sold_untaxed(self, symbol: str) -> Fraction:
+        """Units bought in the window that accounts without tax sell again."""
+        untaxed = (line for line in self.lines if line.symbol == symbol and not line.taxed)
+        return sum((t.quantity for line in untaxed for t in take(line.lots, line.quantity) if t.lot.recent), ZERO)
 
 
 def part_of(line: Line) -> Fraction:

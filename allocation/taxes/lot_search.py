@@ -6,13 +6,13 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import count
 
-from allocation.taxes.relaxed import Chosen, Counts, Limits, Offer, Relaxed, Scale, kinked, level, totalled
+from allocation.taxes.offers import Limits, Spot, Stock, Wash, counted_gains, narrowed, washed_parts
+from allocation.taxes.relaxed import Chosen, Counts, Offer, Relaxed, Scale, kinked, level, totalled
 
 # How many lots the search may look at, over all its bounds: work, not time, so that every machine finds the same.
-MOST_LOTS_SEEN = 400_000
+MOST_LOTS_SEEN = 200_000
 
-TaxOf = Callable[[Counts], Fraction]
-Bounding = Callable[[Sequence[Offer], Scale, Limits], Relaxed]
+Bounding = Callable[[Sequence[Offer], Scale], Relaxed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +26,14 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class _Node:
     limits: Limits
+    offers: tuple[Offer, ...]
     relaxed: Relaxed
     bounding: Bounding
 
 
-def search(
-    offers: Sequence[Offer],
-    scale: Scale,
-    known: Fraction,
-    tax_of: TaxOf | None = None,
-    watched: frozenset[int] = frozenset(),
-) -> Found:
-    """Look for a choice with less tax than is known, best bound first.
-
-    Args:
-        known: the tax of the best choice so far, in the scale's unit.
-        tax_of: the tax of a choice where wash sales may raise it above the tax on its gains; None where they cannot.
-        watched: the sales whose losses may be washed.
-    """
-    hunt = _Hunt(offers, scale, known, tax_of)
+def search(stocks: Sequence[Stock], washes: Sequence[Wash], scale: Scale, known: Fraction) -> Found:
+    """Look for a choice with less tax than is known, in the scale's unit: best bound first, the oldest first among equals."""
+    hunt = _Hunt(stocks, washes, scale, known)
     hunt.look({}, level)
     hunt.look({}, kinked)
     while hunt.heap:
@@ -53,7 +42,7 @@ def search(
             break
         if hunt.seen > MOST_LOTS_SEEN:
             return Found(hunt.counts, bound)
-        for limits in _branches(offers, node, watched):
+        for limits in _branches(stocks, washes, node):
             hunt.look(limits, node.bounding)
     return Found(hunt.counts, hunt.best)
 
@@ -61,38 +50,29 @@ def search(
 class _Hunt:
     """The state of one search: the best tax so far, and the parts of the question that may hold a better one."""
 
-    def __init__(self, offers: Sequence[Offer], scale: Scale, known: Fraction, tax_of: TaxOf | None) -> None:
-        self.offers, self.scale = offers, scale
+    def __init__(self, stocks: Sequence[Stock], washes: Sequence[Wash], scale: Scale, known: Fraction) -> None:
+        self.stocks, self.washes, self.scale = stocks, washes, scale
         self.best = known
         self.counts: Counts | None = None
         self.seen = 0
         self.heap: list[tuple[Fraction, int, _Node]] = []
-        self._tax_of = tax_of
         self._order = count()
 
     def look(self, limits: Limits, bounding: Bounding) -> None:
         """Bound one part of the question, try the choices that come with the bound, and keep it if it may hold better."""
-        self.seen += sum(len(offer.have) for offer in self.offers)
-        if not _possible(self.offers, limits):
+        self.seen += sum(len(stock.have) for stock in self.stocks)
+        offers = narrowed(self.stocks, self.washes, limits)
+        if offers is None:
             return
-        relaxed = bounding(self.offers, self.scale, limits)
+        relaxed = bounding(offers, self.scale)
         if relaxed.bound >= self.best:
             return
-        for chosen in _candidates(self.offers, relaxed):
-            tax = self._tax_of(chosen.counts) if self._tax_of else Fraction(self.scale.tax(chosen.dear, chosen.cheap))
+        for chosen in _candidates(offers, relaxed):
+            tax = self.scale.tax(*counted_gains(self.stocks, self.washes, chosen.counts))
             if tax < self.best:
                 self.best, self.counts = tax, chosen.counts
         if relaxed.bound < self.best:
-            heappush(self.heap, (relaxed.bound, next(self._order), _Node(limits, relaxed, bounding)))
-
-
-def _possible(offers: Sequence[Offer], limits: Limits) -> bool:
-    """Whether every sale can still be made up within the limits."""
-    for i in {i for i, _ in limits}:
-        bounds = [limits.get((i, j), (0, have)) for j, have in enumerate(offers[i].have)]
-        if not sum(least for least, _ in bounds) <= offers[i].parts <= sum(most for _, most in bounds):
-            return False
-    return True
+            heappush(self.heap, (relaxed.bound, next(self._order), _Node(limits, offers, relaxed, bounding)))
 
 
 def _candidates(offers: Sequence[Offer], relaxed: Relaxed) -> Iterator[Chosen]:
@@ -152,8 +132,11 @@ def _moved(start: tuple[int, ...], goal: tuple[int, ...], parts: int) -> tuple[i
     return tuple(found)
 
 
-def _branches(offers: Sequence[Offer], node: _Node, watched: frozenset[int]) -> list[Limits]:
-    """Divide the choices: on the lot in which both sides of the kink differ most, or on a lot that may be washed."""
+def _branches(stocks: Sequence[Stock], washes: Sequence[Wash], node: _Node) -> list[Limits]:
+    """Divide the choices: on a lot whose washed loss is not settled yet, else on the lot in which both sides differ most."""
+    spot = _unsettled(stocks, washes, node)
+    if spot is not None:
+        return _around(node, spot, node.relaxed.left.counts[spot[0]][spot[1]])
     left, right = node.relaxed.left.counts, node.relaxed.right.counts
     differing = [
         (abs(a - b), -i, -j)
@@ -161,29 +144,42 @@ def _branches(offers: Sequence[Offer], node: _Node, watched: frozenset[int]) -> 
         for j, (a, b) in enumerate(zip(before, after, strict=True))
         if a != b
     ]
-    if differing:
-        _, i, j = max(differing)
-        i, j = -i, -j
-        return _halves(offers, node.limits, (i, j), (left[i][j] + right[i][j]) // 2)
-    free = [
-        (most - least, -i, -j)
-        for i in watched
-        for j, have in enumerate(offers[i].have)
-        for least, most in [node.limits.get((i, j), (0, have))]
-        if least < most
-    ]
-    if not free:
+    if not differing:
         return []
+    _, i, j = max(differing)
+    return _halves(node, (-i, -j), (left[-i][-j] + right[-i][-j]) // 2)
+
+
+def _unsettled(stocks: Sequence[Stock], washes: Sequence[Wash], node: _Node) -> Spot | None:
+    """The freest lot of a security whose washed losses the bound counts too low, or None."""
+    free: list[tuple[Fraction, int, int]] = []
+    counts = node.relaxed.left.counts
+    for wash in washes:
+        washed = washed_parts(wash, counts)
+        if all(_as_offered(stocks, node.offers, counts, spot, washed[spot]) for spot in wash.losing):
+            continue
+        for i, j in {*wash.recent, *wash.losing}:
+            width = node.offers[i].most[j] - node.offers[i].least[j]
+            if width:
+                free.append((width * wash.sizes[i], -i, -j))
+    if not free:
+        return None
     _, i, j = max(free)
-    return _around(offers, node.limits, (-i, -j), left[-i][-j])
+    return -i, -j
 
 
-def _halves(offers: Sequence[Offer], limits: Limits, lot: tuple[int, int], upto: int) -> list[Limits]:
-    least, most = limits.get(lot, (0, offers[lot[0]].have[lot[1]]))
-    return [{**limits, lot: (least, upto)}, {**limits, lot: (upto + 1, most)}]
+def _as_offered(stocks: Sequence[Stock], offers: Sequence[Offer], counts: Counts, spot: Spot, washed: Fraction) -> bool:
+    i, j = spot
+    offered = offers[i].base[j] + offers[i].gains[j] * (counts[i][j] - offers[i].least[j])
+    return stocks[i].gains[j] * (counts[i][j] - washed) == offered
 
 
-def _around(offers: Sequence[Offer], limits: Limits, lot: tuple[int, int], here: int) -> list[Limits]:
-    least, most = limits.get(lot, (0, offers[lot[0]].have[lot[1]]))
+def _halves(node: _Node, spot: Spot, upto: int) -> list[Limits]:
+    least, most = node.offers[spot[0]].least[spot[1]], node.offers[spot[0]].most[spot[1]]
+    return [{**node.limits, spot: (least, upto)}, {**node.limits, spot: (upto + 1, most)}]
+
+
+def _around(node: _Node, spot: Spot, here: int) -> list[Limits]:
+    least, most = node.offers[spot[0]].least[spot[1]], node.offers[spot[0]].most[spot[1]]
     parts = [(least, here - 1), (here + 1, most), (here, here)]
-    return [{**limits, lot: (low, high)} for low, high in parts if low <= high]
+    return [{**node.limits, spot: (low, high)} for low, high in parts if low <= high]

@@ -6,27 +6,30 @@ kinked one, and is least where every sale takes the lots with the least m·gain 
 over m: a concave function in straight pieces, climbed along its own tangents.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-# By sale and lot: the least and the most parts of it that may be sold.
-Limits = Mapping[tuple[int, int], tuple[int, int]]
 Counts = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One sale in whole parts: how many parts to sell, and by lot how many there are, what one gains, and its term.
+    """One sale in whole parts, and how many parts of each lot it may take.
 
     Attributes:
-        gains: of one part, in units of money so small that all gains of all sales are whole.
+        parts: how many the sale takes altogether.
+        least, most: of each lot.
+        base: what `least` parts of each lot gain, in a unit of money so small that all gains of all sales are whole.
+        gains: of each part beyond `least`; where a wash sale may wash some of a loss, a rate that is nowhere too high.
         dear: whether the lot's term is the one with the higher rate.
     """
 
     parts: int
-    have: tuple[int, ...]
-    gains: tuple[int, ...]
+    least: tuple[int, ...]
+    most: tuple[int, ...]
+    base: tuple[Fraction | int, ...]
+    gains: tuple[Fraction | int, ...]
     dear: tuple[bool, ...]
 
 
@@ -37,22 +40,23 @@ class Scale:
     high: int
     low: int
 
-    def tax(self, dear: int, cheap: int) -> int:
+    def tax(self, dear: Fraction | int, cheap: Fraction | int) -> Fraction:
         """Tax on the net gains of the two terms."""
+        together = max(Fraction(0), Fraction(dear + cheap))
         if dear < 0:
-            return self.low * max(0, dear + cheap)
+            return self.low * together
         if cheap < 0:
-            return self.high * max(0, dear + cheap)
-        return self.high * dear + self.low * cheap
+            return self.high * together
+        return Fraction(self.high * dear + self.low * cheap)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A choice of lots, with its net gains by term."""
+    """A choice of lots, with its net gains by term as the offers count them."""
 
     counts: Counts
-    dear: int
-    cheap: int
+    dear: Fraction | int
+    cheap: Fraction | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +68,24 @@ class Relaxed:
     right: Chosen
 
 
-def level(offers: Sequence[Offer], scale: Scale, limits: Limits) -> Relaxed:
+def level(offers: Sequence[Offer], scale: Scale) -> Relaxed:
     """The least of max(0, d·(S+L)): every sale takes the smallest gains."""
-    best = cheapest(offers, 1, 1, limits)
-    return Relaxed(Fraction(max(0, scale.high * (best.dear + best.cheap))), best, best)
+    best = cheapest(offers, 1, 1)
+    return Relaxed(max(Fraction(0), Fraction(scale.high * (best.dear + best.cheap))), best, best)
 
 
-def kinked(offers: Sequence[Offer], scale: Scale, limits: Limits) -> Relaxed:
+def kinked(offers: Sequence[Offer], scale: Scale) -> Relaxed:
     """A bound on max(0, c·(S+L), d·S + c·L), tight but for whole parts."""
     high, low = scale.high, scale.low
-    right = cheapest(offers, high, low, limits)
+    right = cheapest(offers, high, low)
     if right.dear >= 0 or not _kinked_tax(right, scale):
-        return Relaxed(Fraction(_kinked_tax(right, scale)), right, right)
-    left = cheapest(offers, 1, 1, limits)
+        return Relaxed(_kinked_tax(right, scale), right, right)
+    left = cheapest(offers, 1, 1)
     if left.dear <= 0 or not _kinked_tax(left, scale):
-        return Relaxed(Fraction(_kinked_tax(left, scale)), left, left)
+        return Relaxed(_kinked_tax(left, scale), left, left)
     while True:
-        rate = Fraction(low * (right.cheap - left.cheap), left.dear - right.dear)
-        between = cheapest(offers, rate.numerator, low * rate.denominator, limits)
+        rate = Fraction(low * (right.cheap - left.cheap)) / (left.dear - right.dear)
+        between = cheapest(offers, rate.numerator, low * rate.denominator)
         bound = rate * left.dear + low * left.cheap
         if rate * between.dear + low * between.cheap == bound:
             return Relaxed(max(Fraction(0), bound), left, right)
@@ -91,36 +95,38 @@ def kinked(offers: Sequence[Offer], scale: Scale, limits: Limits) -> Relaxed:
             right = between
 
 
-def cheapest(offers: Sequence[Offer], dear_rate: int, cheap_rate: int, limits: Limits) -> Chosen:
+def cheapest(offers: Sequence[Offer], dear_rate: int, cheap_rate: int) -> Chosen:
     """Every sale takes the lots with the least rate·gain first, within the limits."""
-    counts = tuple(_taken(i, offer, dear_rate, cheap_rate, limits) for i, offer in enumerate(offers))
-    return totalled(offers, counts)
+    return totalled(offers, tuple(_taken(offer, dear_rate, cheap_rate) for offer in offers))
 
 
 def totalled(offers: Sequence[Offer], counts: Counts) -> Chosen:
     """A choice with its net gains."""
-    dear = cheap = 0
+    dear: Fraction | int = 0
+    cheap: Fraction | int = 0
     for offer, taken in zip(offers, counts, strict=True):
-        for gain, is_dear, n in zip(offer.gains, offer.dear, taken, strict=True):
-            if is_dear:
-                dear += gain * n
+        for j, n in enumerate(taken):
+            gain = offer.base[j] + offer.gains[j] * (n - offer.least[j])
+            if offer.dear[j]:
+                dear += gain
             else:
-                cheap += gain * n
+                cheap += gain
     return Chosen(counts, dear, cheap)
 
 
-def _kinked_tax(chosen: Chosen, scale: Scale) -> int:
+def _kinked_tax(chosen: Chosen, scale: Scale) -> Fraction:
     together = scale.low * (chosen.dear + chosen.cheap)
-    return max(0, together, scale.high * chosen.dear + scale.low * chosen.cheap)
+    return max(Fraction(0), Fraction(together), Fraction(scale.high * chosen.dear + scale.low * chosen.cheap))
 
 
-def _taken(at: int, offer: Offer, dear_rate: int, cheap_rate: int, limits: Limits) -> tuple[int, ...]:
-    bounds = [limits.get((at, j), (0, have)) for j, have in enumerate(offer.have)]
-    found = [least for least, _ in bounds]
+def _taken(offer: Offer, dear_rate: int, cheap_rate: int) -> tuple[int, ...]:
+    found = list(offer.least)
     left = offer.parts - sum(found)
-    rates = [dear_rate if is_dear else cheap_rate for is_dear in offer.dear]
-    for j in sorted(range(len(found)), key=lambda j: rates[j] * offer.gains[j]):
-        more = min(left, bounds[j][1] - found[j])
+    keys = [(dear_rate if dear else cheap_rate) * gain for dear, gain in zip(offer.dear, offer.gains, strict=True)]
+    for j in sorted(range(len(found)), key=keys.__getitem__):
+        if not left:
+            break
+        more = min(left, offer.most[j] - found[j])
         found[j] += more
         left -= more
     return tuple(found)
