@@ -5,11 +5,13 @@ from fractions import Fraction
 
 from allocation.errors import InfeasibleError, listed
 from allocation.planning.exact import money_text
-from allocation.planning.question import ask
+from allocation.planning.question import Asked, ask
 from allocation.planning.raising import raise_cash
+from allocation.planning.relative import answer_relative
 from allocation.planning.sheet import Sheet, SheetLine
 from allocation.planning.solving import best_answer
 from allocation.rules import Objective, Selling
+from allocation.solver.question import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,23 @@ def choose_steps(sheet: Sheet) -> Choice:
     """
     _refuse_what_cannot_be_raised(sheet)
     asked = ask(sheet)
-    answer = raise_cash(asked.question) if sheet.rules.selling == Selling.TO_RAISE_CASH else best_answer(asked.question)
-    if answer is None:
+    found = _answer(sheet, asked)
+    if found is None:
         raise InfeasibleError("No trades satisfy all the rules together. Relax one of them.", ("rules",))
-    unit = asked.grain if sheet.rules.objective == Objective.L1 else asked.grain**2
+    answer, unit = found
     return Choice(answer.steps, answer.value * unit, answer.bound * unit)
+
+
+def _answer(sheet: Sheet, asked: Asked) -> tuple[Answer, Fraction] | None:
+    """The best answer, and what one unit of its value is worth in the objective."""
+    rules, question = sheet.rules, asked.question
+    raising = rules.selling == Selling.TO_RAISE_CASH
+    if rules.objective == Objective.RELATIVE:
+        return answer_relative(question, [not line.no_buy for line in sheet.lines], raising)
+    answer = raise_cash(question) if raising else best_answer(question)
+    if answer is None:
+        return None
+    return answer, asked.grain if rules.objective == Objective.L1 else asked.grain**2
 
 
 def _refuse_what_cannot_be_raised(sheet: Sheet) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+from allocation.planning.runs import NO_TRADE, part_of
 from allocation.planning.solving import best_answer, best_of
 from allocation.solver.question import Answer, Holding, Question, Run
-
-_NO_TRADE = Run(0, 0, 0, 0)
 
 
 def raise_cash(question: Question) -> Answer | None:
@@ -18,7 +17,7 @@ def raise_cash(question: Question) -> Answer | None:
     """
     (purse,) = question.purses
     if purse.cash >= question.reserve:
-        return best_answer(replace(question, lines=tuple(replace(line, runs=(_NO_TRADE,)) for line in question.lines)))
+        return best_answer(replace(question, lines=tuple(replace(line, runs=(NO_TRADE,)) for line in question.lines)))
     sizes = sorted({size for line in question.lines for _, _, size in _reductions(line)})
     return best_of(question, (_all_needed(question, smallest) for smallest in sizes))
 
@@ -34,7 +33,7 @@ def _needed(line: Holding, smallest: int) -> Iterator[Run]:
         if size >= smallest:
             run = next(run for run in line.runs if run.low <= low <= run.high)
             yield part_of(run, low, high)
-    yield _NO_TRADE
+    yield NO_TRADE
 
 
 def _reductions(line: Holding) -> Iterator[tuple[int, int, int]]:
@@ -44,7 +43,7 @@ def _reductions(line: Holding) -> Iterator[tuple[int, int, int]]:
     leaving one out costs less than a step.
     """
     sells = [run for run in line.runs if run.high < 0]
-    for run, smaller in pairwise([*sells, _NO_TRADE]):
+    for run, smaller in pairwise([*sells, NO_TRADE]):
         last = min(smaller.spends - run.spent(run.high), -run.spent(run.high))
         full = run.high - 1 if run.per_step <= 0 else min(run.high - 1, _paying(run))
         if run.low <= full:
@@ -57,16 +56,3 @@ def _reductions(line: Holding) -> Iterator[tuple[int, int, int]]:
 def _paying(run: Run) -> int:
     """The smallest sale of a run, as steps, that brings in at least what a step does."""
     return run.low + (-run.per_step - run.spends) // run.per_step
-
-
-def part_of(run: Run, low: int, high: int) -> Run:
-    """The same run between narrower ends."""
-    further = low - run.low
-    return replace(
-        run,
-        low=low,
-        high=high,
-        spends=run.spends + run.per_step * further,
-        short=run.short + run.short_per_step * further,
-        long=run.long + run.long_per_step * further,
-    )

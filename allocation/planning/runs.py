@@ -1,6 +1,7 @@
 """The allowed trades of one line as runs: stretches along which cash and taxable gains are linear."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -30,6 +31,19 @@ def most_bought(sheet: Sheet) -> list[int]:
         raised[line.account] += line.step * line.most_sold
     spendable = sum(raised) - sheet.reserve
     return [0 if line.no_buy else max(0, min(raised[line.account], spendable) // line.step) for line in sheet.lines]
+
+
+def part_of(run: Run, low: int, high: int) -> Run:
+    """The same run between narrower ends."""
+    further = low - run.low
+    return replace(
+        run,
+        low=low,
+        high=high,
+        spends=run.spends + run.per_step * further,
+        short=run.short + run.short_per_step * further,
+        long=run.long + run.long_per_step * further,
+    )
 
 
 def _buys(line: SheetLine, fees: Fees, highest: int) -> Iterator[Run]:
