@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from allocation.errors import AllocationError, NotSupportedError, RequestError
-from allocation.plan import plan_trades
-from allocation.request import LARGEST_REQUEST, Request, Response, read_plan, read_request
+from allocation.plan import plan_facts
+from allocation.request import LARGEST_REQUEST, read_request
 from allocation.request.strict_json import read_json
 from allocation.rules import Rules
 from allocation.verify import verify_plan
@@ -55,14 +55,12 @@ def _run(arguments: list[str]) -> Answer:
 
 
 def _plan(chosen: argparse.Namespace) -> Answer:
-    request = read_request(_read(chosen.request))
-    plan = plan_trades(
-        request.to_portfolio(), request.to_target(), request.to_prices(), request.to_rules(), request.cash_flow
-    )
-    return plan.as_dict(), 0
+    return plan_facts(read_request(_read(chosen.request)).to_facts()).as_dict(), 0
 
 
 def _verify(chosen: argparse.Namespace) -> Answer:
+    from allocation.request.response import read_plan  # noqa: PLC0415  no plan is read to make one
+
     request = read_request(_read(chosen.request))
     faults = verify_plan(read_plan(_read(chosen.plan)), request.to_facts())
     told = [{"code": fault.code, "message": fault.message} for fault in faults]
@@ -70,7 +68,10 @@ def _verify(chosen: argparse.Namespace) -> Answer:
 
 
 def _schema(_: argparse.Namespace) -> Answer:
-    return {"request": Request.model_json_schema(), "response": Response.model_json_schema(mode="serialization")}, 0
+    from allocation.request.request import request_schema  # noqa: PLC0415  with its companion
+    from allocation.request.response import response_schema  # noqa: PLC0415  as above
+
+    return {"request": request_schema(), "response": response_schema()}, 0
 
 
 def _book(chosen: argparse.Namespace) -> Answer:

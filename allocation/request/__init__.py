@@ -1,7 +1,6 @@
 """Requests and responses as JSON: read strictly, refused by name, translated into our values."""
 
 from allocation.request.request import Request, read_request
-from allocation.request.response import Response, read_plan
 from allocation.request.strict_json import LARGEST_REQUEST
 
-__all__ = ["LARGEST_REQUEST", "Request", "Response", "read_plan", "read_request"]
+__all__ = ["LARGEST_REQUEST", "Request", "read_request"]

@@ -3,7 +3,7 @@
 import json
 
 from allocation.errors import AllocationError
-from allocation.plan import plan_trades
+from allocation.plan import plan_facts
 from allocation.request import read_request
 from tests.brute_force.question import Json
 
@@ -11,8 +11,7 @@ from tests.brute_force.question import Json
 def answer_of(request: Json) -> Json:
     """The response, or the refusal as the command line prints it."""
     try:
-        read = read_request(json.dumps(request))
-        plan = plan_trades(read.to_portfolio(), read.to_target(), read.to_prices(), read.to_rules(), read.cash_flow)
+        plan = plan_facts(read_request(json.dumps(request)).to_facts())
     except AllocationError as error:
         return {"error": {"code": error.code, "message": error.message, "culprits": list(error.culprits)}}
     answer: Json = json.loads(json.dumps(plan.as_dict()))

@@ -30,7 +30,7 @@ LAYERS = {
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy")),
     "ports": Layer(("ports",), knows=("core",)),
     "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
-    "request": Layer(("request",), knows=("core",), libraries=("pydantic", "pydantic_core")),
+    "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "pyarrow", "distributed")),
     "presentation": Layer(("report", "figures"), knows=("core",), libraries=("pandas", "plotly")),
     "sign_in": Layer(

@@ -218,6 +218,6 @@ def test_every_line_that_is_wrong_is_named(shell, changes, culprits):
 def test_the_schema_allows_counts_as_text(shell):
     _, answer, _ = shell.run("schema")
 
-    rules, totals = answer["request"]["$defs"]["RulesModel"], answer["response"]["$defs"]["TotalsModel"]
+    rules, totals = answer["request"]["$defs"]["Rules"], answer["response"]["$defs"]["Totals"]
     assert rules["properties"]["max_trades"]["anyOf"][0]["type"] == ["integer", "string"]
     assert totals["properties"]["trades"]["type"] == "integer"

@@ -18,14 +18,40 @@ from allocation.errors import (
     SymbolError,
     TargetError,
 )
-from allocation.model import TaxTreatment
+from allocation.model import RecentSale, TaxTreatment
 from allocation.request import Request, read_request
-from allocation.rules import Objective, OutsideTarget, Selling
+from allocation.request.complaints import Complaints
+from allocation.request.fields import REQUEST, RULES, SECURITY
+from allocation.request.request import request_schema
+from allocation.request.shapes import MapOf, Shape
+from allocation.rules import (
+    Band,
+    Combine,
+    Costs,
+    Destination,
+    Harvest,
+    LotMethod,
+    Objective,
+    OutsideTarget,
+    Rules,
+    Selling,
+    Taxes,
+    TradeScope,
+)
+from allocation.targets import AssetClass, ClassTarget
 from tests.builders import a_request
 
 
 def asked(**changes: Any) -> Request:
     return read_request(json.dumps(a_request(**changes)))
+
+
+def read_shape(shape: Shape, told: Any) -> Any:
+    """What the shape reads, without a complaint."""
+    complaints = Complaints()
+    found = shape.read(told, "", complaints)
+    assert len(complaints) == 0
+    return found
 
 
 def account(**changes: Any) -> dict[str, Any]:
@@ -53,9 +79,10 @@ def test_a_request_becomes_our_values():
         accounts=[account(tax_treatment="tax_free", cash_flow=-5.25)],
     )
 
-    rules, portfolio = request.to_rules(), request.to_portfolio()
+    facts = request.to_facts()
+    (portfolio,), rules = facts.portfolios, facts.rules
     assert portfolio.quantities == {"VTI": 10, "BND": 5}
-    assert (portfolio.cash, request.cash_flow) == (1250, Decimal("-5.25"))
+    assert (portfolio.cash, facts.cash_flow) == (1250, Decimal("-5.25"))
     assert portfolio.account.tax_treatment == TaxTreatment.TAX_FREE
     assert request.to_target().weights == {"VTI": Decimal("0.6"), "BND": Decimal("0.3")}
     assert request.to_prices() == {"VTI": Decimal("250.1"), "BND": Decimal("72.31")}
@@ -83,9 +110,9 @@ def test_lots_are_read_and_must_add_up():
     good = asked(accounts=[account(positions=[{"symbol": "VTI", "quantity": 10, "lots": lots}])])
     bad = asked(accounts=[account(positions=[{"symbol": "VTI", "quantity": 11, "lots": lots}])])
 
-    assert good.to_portfolio().positions[0].lots[0].acquired == date(2020, 1, 31)
+    assert good.to_portfolios()[0].positions[0].lots[0].acquired == date(2020, 1, 31)
     with pytest.raises(HoldingError, match="10 units, the position to 11"):
-        bad.to_portfolio()
+        bad.to_portfolios()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +188,7 @@ def test_the_same_symbol_twice_in_the_positions_is_refused():
     positions = [{"symbol": "VTI", "quantity": 1}, {"symbol": " vti", "quantity": 2}]
 
     with pytest.raises(DuplicateSymbolError, match="VTI"):
-        asked(accounts=[account(positions=positions)]).to_portfolio()
+        asked(accounts=[account(positions=positions)]).to_portfolios()
 
 
 def test_a_security_in_two_spellings_is_refused():
@@ -221,7 +248,7 @@ def test_what_is_not_json_is_refused(text, said):
 
 
 def test_a_byte_order_mark_is_harmless():
-    assert read_request(b"\xef\xbb\xbf" + json.dumps(a_request()).encode()).cash_flow == 0
+    assert read_request(b"\xef\xbb\xbf" + json.dumps(a_request()).encode()).to_facts().cash_flow == 0
 
 
 def test_deep_classes_are_refused_without_a_crash():
@@ -259,20 +286,138 @@ def test_what_this_version_does_not_calculate_is_refused_by_name(changes, named)
     assert named in str(refused.value)
 
 
-def test_every_key_of_the_interface_is_understood_at_its_default():
+def test_every_rule_written_out_at_its_default_changes_nothing():
     rules = {
-        "objective": "l2", "selling": "allowed", "cash_reserve": "0", "trade": "everything",
-        "band": {"absolute": None, "relative": "0.25", "combine": "wider"}, "destination": "target",
-        "outside_target": "sell", "lock": [], "do_not_buy": [], "do_not_sell": [], "min_trade_value": "0",
-        "max_trades": None, "max_turnover": None,
+        "objective": "l2", "selling": "allowed", "cash_reserve": "0", "trade": "everything", "band": None,
+        "destination": "target", "outside_target": "sell", "lock": [], "do_not_buy": [], "do_not_sell": [],
+        "min_trade_value": "0", "max_trades": None, "max_turnover": None,
         "costs": {"per_trade": "0", "rate": "0", "minimum": "0", "maximum": None},
-        "taxes": {"short_term_rate": "0", "long_term_rate": "0", "lot_method": "hifo", "as_of": "2026-11-20",
-                  "max_tax": None, "wash_sale_days": 30},
-        "location": {"BND": ["tax_deferred", "tax_free", "taxable"]},
+        "taxes": {"short_term_rate": "0", "long_term_rate": "0", "lot_method": "least_tax", "as_of": None,
+                  "max_tax": None, "wash_sale_days": 30, "harvest": None},
+        "location": {},
     }  # fmt: skip
-    securities = {"VTI": {"price": 250, "increment": 1, "classes": {"US": "0.7", "World": "0.3"}, "half_spread": 0}}
+    written_out = {"VTI": {"price": 250, "increment": 1, "classes": None, "half_spread": 0}}
 
-    assert asked(rules=rules, securities=securities).to_rules() == asked(securities={"VTI": {"price": 250}}).to_rules()
+    assert asked(rules=rules, securities=written_out).to_rules() == asked(securities={"VTI": {"price": 250}}).to_rules()
+
+
+def test_every_rule_finds_its_place():
+    told = read_shape(
+        RULES,
+        {
+            "objective": "relative", "trade": "out_of_band", "destination": "edge",
+            "band": {"absolute": None, "relative": "0.2", "combine": "wider"},
+            "max_trades": "5", "max_turnover": 0.1,
+            "costs": {"per_trade": "1", "rate": "0.001", "minimum": "2", "maximum": "30"},
+            "taxes": {"short_term_rate": "0.3", "long_term_rate": "0.2", "lot_method": "specified", "as_of": "2026-11-20",
+                      "max_tax": "900", "wash_sale_days": 61,
+                      "harvest": {"substitutes": {"VTI": "ITOT"}, "min_loss": "100", "min_loss_rate": "0.05"}},
+            "location": {"BND": ["tax_deferred", "taxable"]},
+        },
+    )  # fmt: skip
+    securities = {"VTI": {"price": None, "increment": 100, "half_spread": "0.0002"}}
+
+    rules = Request({"rules": told, "securities": read_shape(MapOf(SECURITY), securities)}).to_rules()
+
+    assert rules == Rules(
+        objective=Objective.RELATIVE,
+        trade=TradeScope.OUT_OF_BAND,
+        destination=Destination.EDGE,
+        band=Band(None, Decimal("0.2"), Combine.WIDER),
+        max_trades=5,
+        max_turnover=Decimal("0.1"),
+        costs=Costs(Decimal(1), Decimal("0.001"), Decimal(2), Decimal(30)),
+        taxes=Taxes(
+            short_term_rate=Decimal("0.3"),
+            long_term_rate=Decimal("0.2"),
+            lot_method=LotMethod.SPECIFIED,
+            as_of=date(2026, 11, 20),
+            max_tax=Decimal(900),
+            wash_sale_days=61,
+            harvest=Harvest({"VTI": "ITOT"}, Decimal(100), Decimal("0.05")),
+        ),
+        location={"BND": (TaxTreatment.TAX_DEFERRED, TaxTreatment.TAXABLE)},
+        increments={"VTI": Decimal(100)},
+        half_spreads={"VTI": Decimal("0.0002")},
+    )
+
+
+def test_a_band_that_is_asked_for_without_widths_is_the_5_25_band():
+    rules = Request({"rules": read_shape(RULES, {"band": {}}), "securities": {}}).to_rules()
+
+    assert rules.band == Band(Decimal("0.05"), Decimal("0.25"), Combine.NARROWER)
+
+
+def test_several_accounts_keep_their_own_cash_flows_and_recent_sales():
+    accounts = [
+        {"id": "a", "cash": 5, "cash_flow": -1, "tax_treatment": "tax_deferred"},
+        {
+            "id": "b",
+            "cash_flow": 2,
+            "recent_sales": [{"symbol": "VTI", "sold": "2026-11-01", "quantity": 3, "loss": 40}],
+        },
+    ]
+    told = {**a_request(), "accounts": accounts}
+
+    facts = Request(read_shape(REQUEST, told)).to_facts()
+
+    assert [(p.account.id, p.account.tax_treatment, p.cash) for p in facts.portfolios] == [
+        ("a", TaxTreatment.TAX_DEFERRED, 5),
+        ("b", TaxTreatment.TAXABLE, 0),
+    ]
+    assert facts.cash_flows == {"a": -1, "b": 2}
+    assert facts.portfolios[1].recent_sales == (RecentSale("VTI", date(2026, 11, 1), Decimal(3), Decimal(40)),)
+
+
+def test_an_account_given_twice_is_refused():
+    with pytest.raises(HoldingError, match="more than once"):
+        Request(read_shape(REQUEST, {**a_request(), "accounts": [{"id": "a"}, {"id": "a"}]})).to_facts()
+
+
+def test_a_tree_of_classes_keeps_its_order_and_its_weights_inside():
+    classes = {
+        "Equity": {"weight": "0.9", "children": {"US": {"weight": "0.6", "securities": ["VTI", "ITOT"]},
+                                                 "Abroad": {"weight": "0.4", "securities": {"VEA": 0.7, "VWO": 0.3}}}},
+        "Bond": {"weight": "0.1"},
+    }  # fmt: skip
+    securities = {"VTI": {"price": 1, "classes": {"US": 1}}, "GLD": {"price": 2}}
+    told = {**a_request(), "target": {"classes": classes}, "securities": securities}
+
+    target = Request(read_shape(REQUEST, told)).to_target()
+
+    us = AssetClass("US", Decimal("0.6"), securities=("VTI", "ITOT"))
+    within = {"VEA": Decimal("0.7"), "VWO": Decimal("0.3")}
+    abroad = AssetClass("Abroad", Decimal("0.4"), securities=("VEA", "VWO"), within=within)
+    equity = AssetClass("Equity", Decimal("0.9"), children=(us, abroad))
+    assert target == ClassTarget((equity, AssetClass("Bond", Decimal("0.1"))), {"VTI": {"US": Decimal(1)}})
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"weight": 1, "securities": {"A": "0.5", "B": "0.4"}}, "the securities must sum to 1"),
+        ({"weight": 1, "securities": []}, r"securities is empty"),
+        ({"weight": 1, "securities": ["A"], "children": {"C": {"weight": 1}}}, "either children or securities"),
+        ({"weight": 60}, "1 or less"),
+        ({"weight": -1}, "0 or more"),
+        ({}, r"target.classes.Equity.weight is missing"),
+        ({"weight": 1, "children": []}, "an object in braces"),
+    ],
+)
+def test_a_class_that_makes_no_sense_is_refused(node, said):
+    with pytest.raises(RequestError, match=said):
+        asked(target={"classes": {"Equity": node}})
+
+
+def test_the_schema_accepts_what_is_read_and_names_every_key():
+    schema = request_schema()
+
+    assert set(schema["$defs"]["Rules"]["properties"]) == set(RULES.keys)
+    assert schema["$defs"]["AssetClass"]["properties"]["children"]["anyOf"][0]["additionalProperties"] == {
+        "$ref": "#/$defs/AssetClass"
+    }
+    assert schema["required"] == ["accounts", "target"]
+    assert schema["$defs"]["Lot"]["properties"]["quantity"]["exclusiveMinimum"] == 0
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "31/01/2026", "20260131", 20260131, "2026-W05-5"])
