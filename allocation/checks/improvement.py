@@ -178,16 +178,24 @@ def _stays_invested(change: Change, outcome: Outcome) -> bool:
     return _next_purchase(cash, outcome.spare + change.cash, traded, outcome) is None
 
 
+def _next_larger(now: int, security: Security) -> int:
+    """The next larger allowed trade; of a sale the next smaller one, or none."""
+    following = now + security.step
+    if -security.least < following <= 0:
+        return 0
+    return following if following < 0 else max(following, security.least)
+
+
 def _next_purchase(
     cash: Mapping[str, Grains], spare: Grains, traded: Mapping[Key, int], outcome: Outcome
 ) -> Key | None:
-    """A line of which one more step could be bought, nothing else changed."""
+    """A line of which one more step could be bought, or one less sold, nothing else changed."""
     ledger = outcome.ledger
     for key in ledger.lines:
         security, now = ledger.securities[key[1]], traded.get(key, 0)
-        quanta = max(now + security.step, security.least)
-        if now < 0 or security.no_buying:
+        if security.no_buying:
             continue
+        quanta = _next_larger(now, security)
         paid = security.price * (quanta - now) + outcome.tariff.cost(key[1], security.price * quanta)
         paid -= outcome.tariff.cost(key[1], security.price * now)
         change = Change(key, security, quanta, security.price * (quanta - now), -paid)
