@@ -51,18 +51,20 @@ def check_figures(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
 
 
 def check_weights_beside_trades(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
-    """The weights that stand beside a trade are those of its line."""
+    """The weights that stand beside a trade are those of its security over all accounts."""
     ledger = outcome.ledger
-    cells, whole = ledger.cells, ledger.whole
+    before, after = dict.fromkeys(ledger.securities, 0), dict.fromkeys(ledger.securities, 0)
+    for (_, symbol), quanta in ledger.held.items():
+        before[symbol] += ledger.securities[symbol].price * quanta
+        after[symbol] += ledger.securities[symbol].price * quanta
+    for (_, symbol), value in outcome.values.items():
+        after[symbol] += value
     for trade in plan.trades:
-        key = (trade.account, trade.symbol)
-        before = ledger.held.get(key, 0) * ledger.securities[trade.symbol].price
-        after = before + outcome.values[key]
-        if not is_near(trade.weight_before, before, whole):
+        if not is_near(trade.weight_before, before[trade.symbol], ledger.whole):
             yield Fault("weights", f"{trade.symbol}: weight_before is {trade.weight_before}.")
-        if not is_near(trade.weight_after, after, whole):
+        if not is_near(trade.weight_after, after[trade.symbol], ledger.whole):
             yield Fault("weights", f"{trade.symbol}: weight_after is {trade.weight_after}.")
-        if not is_near(trade.weight_target, cells.weight_of(trade.symbol), cells.whole):
+        if not is_near(trade.weight_target, ledger.cells.weight_of(trade.symbol), ledger.cells.whole):
             yield Fault("weights", f"{trade.symbol}: weight_target is {trade.weight_target}.")
 
 

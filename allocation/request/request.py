@@ -21,7 +21,7 @@ from allocation.request.complaints import Complaints
 from allocation.request.fields import REQUEST
 from allocation.request.shapes import json_schema
 from allocation.request.strict_json import read_json
-from allocation.rules import Band, Costs, Harvest, Rules, Taxes
+from allocation.rules import Band, Costs, Harvest, Rules, Selling, Taxes
 from allocation.targets import AssetClass, ClassTarget, TargetAllocation
 
 Told = Mapping[str, Any]
@@ -105,28 +105,14 @@ def _refuse_what_is_not_calculated(request: Request) -> None:
 
 
 def _not_calculated(told: Told) -> Iterator[tuple[str, object]]:
-    rules = told["rules"]
-    costs, taxes = rules["costs"], rules["taxes"]
-    taxed = any(account["tax_treatment"] == TaxTreatment.TAXABLE for account in told["accounts"])
-    asked: dict[str, tuple[object, bool]] = {
-        "accounts": (f"({len(told['accounts'])} of them)", len(told["accounts"]) > 1),
-        "target.classes": ("(weights by class)", told["target"]["classes"] is not None),
-        "rules.objective": (rules["objective"], rules["objective"] == "relative"),
-        "rules.trade": (rules["trade"], rules["trade"] != "everything"),
-        "rules.destination": (rules["destination"], rules["destination"] != "target"),
-        "rules.max_trades": (rules["max_trades"], rules["max_trades"] is not None),
-        "rules.max_turnover": (rules["max_turnover"], rules["max_turnover"] is not None),
-        **{f"rules.costs.{name}": (costs[name], bool(costs[name])) for name in ("per_trade", "rate", "minimum")},
-        **{
-            f"rules.taxes.{name}": (taxes[name], taxed and taxes[name] > 0)
-            for name in ("short_term_rate", "long_term_rate")
-        },
-        "rules.taxes.harvest": ("(substitutes)", taxes["harvest"] is not None),
-    }
-    yield from ((key, value) for key, (value, present) in asked.items() if present)
-    for symbol, security in told["securities"].items():
-        if security["half_spread"]:
-            yield f"securities.{symbol}.half_spread", security["half_spread"]
+    rules, several = told["rules"], len(told["accounts"]) > 1
+    if several and rules["selling"] == Selling.TO_RAISE_CASH:
+        yield "rules.selling", f"to_raise_cash over {len(told['accounts'])} accounts"
+    if rules["taxes"]["harvest"] is not None:
+        yield "rules.taxes.harvest", "(substitutes)"
+    for account in told["accounts"]:
+        if account["recent_sales"]:
+            yield f"accounts[{account['id']}].recent_sales", f"({len(account['recent_sales'])} of them)"
 
 
 def _portfolio(told: Told) -> Portfolio:

@@ -92,7 +92,8 @@ class Judge:
         if bound < 0 or bound**power > best:
             yield f"bound {float(bound)} above the optimum {_root(best, power)}"
         proved = answer["status"] == "optimal"
-        gap = Fraction(0) if proved else (value - bound) / self.question.whole
+        whole = 1 if self.every.objective == "relative" else self.question.whole
+        gap = Fraction(0) if proved else (value - bound) / whole
         if abs(exact(told["gap"]) - gap) > LAST_DIGIT or (proved and value - bound > LAST_DIGIT):
             yield f"status {answer['status']}, value {value}, bound {bound} and gap {told['gap']} disagree"
 

@@ -116,7 +116,7 @@ def test_the_schemas_describe_request_and_response(shell):
         ({"accounts": [{"positions": [{"symbol": "VTI", "quantity": 1e19}]}]}, "number_invalid",
          "accounts[0].positions[VTI].quantity"),
         ({"rules": {"min_trade": 1}}, "request_invalid", "rules.min_trade"),
-        ({"rules": {"max_trades": 3}}, "not_supported", "rules.max_trades"),
+        ({"rules": {"taxes": {"harvest": {"substitutes": {}}}}}, "not_supported", "rules.taxes.harvest"),
         ({"rules": {"selling": "never", "cash_reserve": 2000}}, "infeasible", "selling"),
     ],
 )  # fmt: skip

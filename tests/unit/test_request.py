@@ -263,21 +263,12 @@ def test_deep_classes_are_refused_without_a_crash():
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"rules": {"objective": "relative"}}, "rules.objective"),
-        ({"rules": {"trade": "out_of_band"}}, "rules.trade"),
-        ({"rules": {"destination": "edge"}}, "rules.destination"),
-        ({"rules": {"max_trades": 5}}, "rules.max_trades"),
-        ({"rules": {"max_turnover": "0.1"}}, "rules.max_turnover"),
-        ({"rules": {"costs": {"per_trade": 1}}}, "rules.costs.per_trade"),
-        ({"rules": {"costs": {"rate": "0.001"}}}, "rules.costs.rate"),
-        ({"rules": {"costs": {"minimum": 1}}}, "rules.costs.minimum"),
-        ({"rules": {"taxes": {"short_term_rate": "0.3"}}}, "rules.taxes.short_term_rate"),
-        ({"rules": {"taxes": {"long_term_rate": "0.2"}}}, "rules.taxes.long_term_rate"),
-        ({"securities": {"VTI": {"price": 1, "half_spread": "0.0002"}}}, "securities.VTI.half_spread"),
-        ({"target": {"classes": {"Equity": {"weight": 1}}}}, "target.classes"),
-        ({"accounts": [{"id": "a"}, {"id": "b"}]}, "accounts"),
+        ({"accounts": [{"id": "a"}, {"id": "b"}], "rules": {"selling": "to_raise_cash"}}, "rules.selling"),
+        ({"rules": {"taxes": {"harvest": {"substitutes": {"VTI": "ITOT"}}}}}, "rules.taxes.harvest"),
+        ({"accounts": [{"recent_sales": [{"symbol": "VTI", "sold": "2026-11-01", "quantity": 1, "loss": 1}]}]},
+         "accounts[main].recent_sales"),
     ],
-)
+)  # fmt: skip
 def test_what_this_version_does_not_calculate_is_refused_by_name(changes, named):
     with pytest.raises(NotSupportedError) as refused:
         asked(**changes)
