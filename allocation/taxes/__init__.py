@@ -4,16 +4,20 @@ Pure and exact: fractions inside, standard library only.
 """
 
 from allocation.taxes.gains import Gain, GainRun, Taken, gain_of, gain_runs, take
+from allocation.taxes.harvest import Harvested, HarvestSale, NotHarvested, harvest
 from allocation.taxes.lots import LotSlice, elsewhere_pooled, slices, untaxed_slices
 from allocation.taxes.netting import Rates, net_loss, tax_on
 from allocation.taxes.settlement import Settlement, TaxedSale, settle
 from allocation.taxes.term import Term, first_long_term_day, term_of
-from allocation.taxes.wash import bought_units, recently_bought
+from allocation.taxes.wash import bought_units, recently_bought, sold_at_a_loss_lately
 
 __all__ = [
     "Gain",
     "GainRun",
+    "HarvestSale",
+    "Harvested",
     "LotSlice",
+    "NotHarvested",
     "Rates",
     "Settlement",
     "Taken",
@@ -24,10 +28,12 @@ __all__ = [
     "first_long_term_day",
     "gain_of",
     "gain_runs",
+    "harvest",
     "net_loss",
     "recently_bought",
     "settle",
     "slices",
+    "sold_at_a_loss_lately",
     "take",
     "tax_on",
     "term_of",

@@ -10,7 +10,7 @@ from allocation.taxes.offers import Limits, Spot, Stock, Wash, counted_gains, na
 from allocation.taxes.relaxed import Chosen, Counts, Offer, Relaxed, Scale, kinked, level, totalled
 
 # How many lots the search may look at, over all its bounds: work, not time, so that every machine finds the same.
-MOST_LOTS_SEEN = 200_000
+MOST_LOTS_SEEN = 40_000
 
 Bounding = Callable[[Sequence[Offer], Scale], Relaxed]
 

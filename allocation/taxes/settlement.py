@@ -15,7 +15,7 @@ from allocation.taxes.least_tax import choose_lots
 from allocation.taxes.lots import LotSlice, elsewhere_pooled, require_day, slices, untaxed_slices
 from allocation.taxes.netting import Rates, net_loss, shares_of, tax_on
 from allocation.taxes.term import Term
-from allocation.taxes.wash import ZERO, bought_units, recently_bought
+from allocation.taxes.wash import ZERO, bought_units, recently_bought, sold_at_a_loss_lately
 from allocation.trade_plan import LotSale
 
 
@@ -50,6 +50,7 @@ class Settlement:
             that leave no choice.
         carried: the net loss, above zero, that pays nothing back now.
         washed: symbols with a loss that does not count.
+        washes_before: symbols bought that a taxable account sold at a loss within the window before.
         unknown: symbols sold in a taxable account at a rate above zero without a known cost.
     """
 
@@ -61,6 +62,7 @@ class Settlement:
     bound: Fraction
     carried: Fraction
     washed: tuple[str, ...]
+    washes_before: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @property
@@ -95,7 +97,9 @@ def settle(
     for symbol, units in bought_units(trades, taxes).items():
         staying[symbol] = staying.get(symbol, ZERO) + units
     choice = choose_lots(lines, staying, taxes)
-    return _settled(lines, choice, choice.gains, taxes)
+    lately = sold_at_a_loss_lately(portfolios, taxes)
+    washes_before = tuple(sorted({symbol for (_, symbol), n in trades.items() if n > 0} & lately))
+    return _settled(lines, choice, washes_before, taxes)
 
 
 def _lines(
@@ -136,8 +140,8 @@ def _lots(
     return slices(position, taxes, price, pooled, sold_before.get(position.symbol, ZERO))
 
 
-def _settled(lines: Sequence[Line], choice: Choice, gains: Sequence[Gain], taxes: Taxes) -> Settlement:
-    rates = Rates.of(taxes)
+def _settled(lines: Sequence[Line], choice: Choice, washes_before: tuple[str, ...], taxes: Taxes) -> Settlement:
+    rates, gains = Rates.of(taxes), choice.gains
     short, long = sum((g.short for g in gains), ZERO), sum((g.long for g in gains), ZERO)
     tax = tax_on(short, long, rates)
     by_account = _account_taxes(lines, gains, choice, tax, rates)
@@ -158,15 +162,16 @@ def _settled(lines: Sequence[Line], choice: Choice, gains: Sequence[Gain], taxes
     washed = tuple(sorted({sale.symbol for sale in sales if sale.disallowed}))
     unknown = tuple(sorted({line.symbol for line in lines if line.taxed and not line.lots})) if rates.any else ()
     return Settlement(
-        sales,
-        short,
-        long,
-        tax,
-        MappingProxyType(by_account),
-        min(tax, choice.bound),
-        net_loss(short, long),
-        washed,
-        unknown,
+        sales=sales,
+        short=short,
+        long=long,
+        tax=tax,
+        by_account=MappingProxyType(by_account),
+        bound=choice.bound,
+        carried=net_loss(short, long),
+        washed=washed,
+        washes_before=washes_before,
+        unknown=unknown,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from allocation.model import Portfolio
+from allocation.model import Portfolio, TaxTreatment
 from allocation.rules import LotMethod, Taxes
 from allocation.taxes.lots import LotSlice, is_recent
 
@@ -43,6 +43,20 @@ def bought_units(trades: Mapping[tuple[str, str], Decimal], taxes: Taxes) -> dic
         if quantity > 0:
             found[symbol] = found.get(symbol, ZERO) + Fraction(quantity)
     return found
+
+
+def sold_at_a_loss_lately(portfolios: Iterable[Portfolio], taxes: Taxes) -> frozenset[str]:
+    """Securities that a taxable account sold at a loss within the wash-sale window: buying them would wash that loss."""
+    if not applies(taxes) or taxes.as_of is None:
+        return frozenset()
+    day = taxes.as_of
+    return frozenset(
+        sale.symbol
+        for portfolio in portfolios
+        if portfolio.account.tax_treatment == TaxTreatment.TAXABLE
+        for sale in portfolio.recent_sales
+        if abs((sale.sold - day).days) <= taxes.wash_sale_days
+    )
 
 
 def disallowed_units(losses: Sequence[Fraction], replaced: Fraction) -> list[Fraction]:
