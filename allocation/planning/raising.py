@@ -1,31 +1,85 @@
-"""Sell to raise missing cash, and nothing that is not needed for it."""
+"""Sell to raise missing cash, and nothing that is not needed for it.
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import pairwise
+A sale is needed when neither leaving it out nor its next smaller allowed size would leave cash enough. So in a plan with
+needed sales only, whose easiest reduction in some account brings back m, less than m is left there. Asking for each m
+finds the best of all such plans.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise, product
 
 from allocation.planning.runs import NO_TRADE, part_of
 from allocation.planning.solving import best_answer, best_of
 from allocation.solver.question import Answer, Holding, Question, Run
 
+# Combinations of limits that are asked one by one; more are only found for a few accounts that all miss cash.
+_MOST_ASKED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Less than `size` is left in an account, and every sale there brings in at least that much.
+
+    Attributes:
+        together: it is the cash over all accounts, beside the reserve, of which less is left.
+    """
+
+    size: int
+    together: bool = False
+
 
 def raise_cash(question: Question) -> Answer | None:
-    """The best way to raise the missing cash in which every sale is needed; no trades when none is missing.
+    """The best way to raise the missing cash in which every sale is needed; no trades when none is missing."""
+    short = sum(purse.cash for purse in question.purses) < question.reserve
+    needy = [n for n, purse in enumerate(question.purses) if purse.cash < 0 or short]
+    lines = tuple(line if line.account in needy else replace(line, runs=(NO_TRADE,)) for line in question.lines)
+    asked = replace(question, lines=lines)
+    if not needy:
+        return best_answer(asked)
+    limits = list(islice(_limits(asked, needy, short), _MOST_ASKED + 1))
+    answer = best_of(asked, (_limited(asked, needy, chosen) for chosen in limits[:_MOST_ASKED]))
+    if answer is None or len(limits) <= _MOST_ASKED:
+        return answer
+    # What was not asked may be better; nothing can be better than without these limits.
+    free = best_answer(asked)
+    return replace(answer, bound=min(answer.bound, free.bound if free else answer.bound))
 
-    A sale is needed when neither leaving it out nor its next smaller allowed size would leave cash enough. So all the
-    needed-only plans whose easiest reduction is m leave less than m in cash; ask for each m.
-    """
-    (purse,) = question.purses
-    if purse.cash >= question.reserve:
-        return best_answer(replace(question, lines=tuple(replace(line, runs=(NO_TRADE,)) for line in question.lines)))
-    sizes = sorted({size for line in question.lines for _, _, size in _reductions(line)})
-    return best_of(question, (_all_needed(question, smallest) for smallest in sizes))
+
+def _limits(question: Question, needy: Sequence[int], short: bool) -> Iterator[tuple[Limit, ...]]:
+    """One limit for each account that may sell; all of them may share one limit on what is left over all."""
+    own = {n: _sizes(question, [n]) for n in needy}
+    if not short:
+        yield from product(*([Limit(size) for size in own[n]] for n in needy))
+        return
+    for together in _sizes(question, needy):
+        shared = Limit(together, together=True)
+        yield (shared,) * len(needy)
+        if len(question.purses) > 1:
+            mixed = product(*([shared, *map(Limit, own[n])] for n in needy))
+            yield from (chosen for chosen in mixed if any(limit != shared for limit in chosen))
 
 
-def _all_needed(question: Question, smallest: int) -> Question:
-    """The question whose answers leave less in cash than the smallest reduction of any sale brings back."""
-    lines = tuple(replace(line, runs=tuple(_needed(line, smallest))) for line in question.lines)
-    return replace(question, lines=lines, highest_cash=smallest - 1)
+def _sizes(question: Question, accounts: Sequence[int]) -> list[int]:
+    lines = (line for line in question.lines if line.account in accounts)
+    return sorted({size for line in lines for _, _, size in _reductions(line) if size > 0})
+
+
+def _limited(question: Question, needy: Sequence[int], limits: tuple[Limit, ...]) -> Question:
+    """The question whose answers keep to one limit in each account."""
+    by_account = dict(zip(needy, limits, strict=True))
+    lines = tuple(
+        replace(line, runs=tuple(_needed(line, by_account[line.account].size))) if line.account in by_account else line
+        for line in question.lines
+    )
+    if len(question.purses) == 1:
+        return replace(question, lines=lines, highest_cash=limits[0].size - 1)
+    shared = [limit.size - 1 for limit in limits if limit.together]
+    purses = tuple(
+        replace(purse, highest=by_account[n].size - 1) if n in by_account and not by_account[n].together else purse
+        for n, purse in enumerate(question.purses)
+    )
+    return replace(question, lines=lines, purses=purses, highest_cash=min(shared, default=None))
 
 
 def _needed(line: Holding, smallest: int) -> Iterator[Run]:

@@ -69,10 +69,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """The cash of one account, after its cash flow; negative when sales must raise some."""
+    """The cash of one account, after its cash flow; negative when sales must raise some.
+
+    `highest` is the most that may remain in it, or None; told where there are several purses.
+    """
 
     cash: int
     taxable: bool = True
+    highest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

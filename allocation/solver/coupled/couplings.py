@@ -78,7 +78,7 @@ class Couplings:
             largest = max(largest, abs(slots[slot]))
             slots[slot] = 0
         for slot, price in ahead.closing_purses:
-            if slots[slot] < 0:
+            if slots[slot] < 0 or self._is_too_full(slot, slots[slot]):
                 return None
             settled += price * slots[slot]
             slots[slot] = 0
@@ -88,7 +88,9 @@ class Couplings:
                 return None
             to_come += least
         for slot, price in ahead.open_purses:
-            if slots[slot] + ahead.most[slot] < 0:
+            if slots[slot] + ahead.most[slot] < 0 or self._is_too_full(
+                slot, slots[slot] + ahead.least[slot], taxed=True
+            ):
                 return None
             to_come += price * max(0, slots[slot] + ahead.least[slot])
         rest = self._caps(slots, ahead)
@@ -114,7 +116,8 @@ class Couplings:
                     return None
                 cost += priced.prices.tax * (question.tax.most - tax)
         for purse, price in self._late.items():
-            if key[1 + purse] < taxes[purse]:
+            left = key[1 + purse] - taxes[purse]
+            if left < 0 or self._is_too_full(1 + purse, left):
                 return None
             cost += price * key[1 + purse]
         cash = priced.cash.regret_within(key[0] - tax, key[0] - tax)
@@ -125,6 +128,11 @@ class Couplings:
                 return None
             cost += price * (most - key[slot])
         return cost + cash
+
+    def _is_too_full(self, slot: int, left: Fraction | int, taxed: bool = False) -> bool:
+        """Whether more would remain in a purse than may; with taxes still to be paid nobody can say."""
+        highest = self._model.question.purses[slot - 1].highest
+        return highest is not None and left > highest and not (taxed and self._gain_slot)
 
     def _origin(self) -> Key:
         """Every line at its cheapest trade."""

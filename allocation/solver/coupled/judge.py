@@ -32,6 +32,9 @@ def judge(question: Question, steps: tuple[int, ...]) -> Outcome | None:
         purses[line.account] -= run.spent(k)
     idle, most = sum(purses, Fraction(0)) - question.reserve, question.highest_cash
     too_much = most is not None and idle > most
+    too_much |= any(
+        purse.highest is not None and left > purse.highest for purse, left in zip(question.purses, purses, strict=True)
+    )
     if min(purses) < 0 or idle < 0 or too_much or _over_taxed(question, sum(taxes, Fraction(0))):
         return None
     offs = _offs(question, steps)

@@ -125,7 +125,7 @@ def _refined(question: Question, parts: int) -> Question:
         question,
         lines=tuple(map(finer_line, question.lines)),
         cells=tuple(Cell(c.held * parts, c.target * parts, c.weight) for c in question.cells),
-        purses=tuple(Purse(p.cash * parts, p.taxable) for p in question.purses),
+        purses=tuple(Purse(p.cash * parts, p.taxable, scaled(p.highest)) for p in question.purses),
         cash_target=question.cash_target * parts,
         reserve=question.reserve * parts,
         highest_cash=scaled(question.highest_cash),
