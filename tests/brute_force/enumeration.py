@@ -137,7 +137,7 @@ class Enumeration:
     def _left_without_target(self, cells: Sequence[Fraction]) -> Fraction:
         if self.objective != "relative":
             return Fraction(0)
-        return sum((v for v, cell in zip(cells, self.question.cells, strict=True) if not cell.weight), Fraction(0))
+        return sum((v for v, aim in zip(cells, self.aims, strict=True) if not aim), Fraction(0))
 
     def _with_less_sold(self, plan: Plan) -> Iterator[Plan]:
         """Each sale left out, and each made smaller by the least that the rules allow."""
