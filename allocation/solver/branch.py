@@ -15,7 +15,8 @@ from allocation.solver.search import Effort, Found, Scope, Search
 
 _GLANCE = Effort(Scope.NEAREST, width=24, visits=10**9, tie_visits=10**9)
 _TRIAL = Effort(Scope.EVERYTHING, width=20_000, visits=15_000, tie_visits=15_000)
-_PROOF = replace(_TRIAL, visits=60_000)
+_LOOK = replace(_GLANCE, thorough=True)
+_PROOF = replace(_TRIAL, visits=60_000, thorough=True)
 
 # Quantities of one line worth settling one by one, lines settled within each other, and problems solved in all.
 _MOST_TRADES = 40
@@ -36,7 +37,10 @@ class Solver:
         found = Search(priced, _GLANCE, first_look(priced)).run()
         found = Search(priced, _TRIAL, found).run()
         if not self._settled(priced, found):
-            found = Search(priced, _PROOF, exchange(priced, found)).run()
+            found = Search(priced, _LOOK, found).run()
+            if not priced.proves(found.regret):
+                found = exchange(priced, found)
+            found = Search(priced, _PROOF, found).run()
         if found.doubtful and found.dropped is None:
             found = _in_order(priced, found)
         outcome = self._with_least_leftover(priced, _in_costs(priced, found))

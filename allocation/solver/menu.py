@@ -43,6 +43,11 @@ class Menu:
         self._densities += [regret // abs(spends) for regret, spends, _ in self.written if spends]
         self.density = min(self._densities, default=limit)
 
+    @property
+    def coarseness(self) -> int:
+        """Cash that a single step moves."""
+        return max(leg.per_step for leg in self._row.legs)
+
     def __bool__(self) -> bool:
         return bool(self.written) or bool(self.unwritten)
 

@@ -9,13 +9,14 @@ problem", Operations Research 45, 1997), with the cash line's own cost in place 
 """
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import chain, islice
 from typing import TypeAlias, cast
 
 from allocation.solver.menu import Menu, Option
+from allocation.solver.outlook import Completion, Outlook, Tangents
 from allocation.solver.pricing import Priced
 
 Moves: TypeAlias = dict[int, int]
@@ -44,12 +45,14 @@ class Effort:
         width: cash balances kept from line to line.
         visits: work to spend on the best objective.
         tie_visits: work to spend on telling plans of that objective apart.
+        thorough: whether to bound what is ahead as tightly as possible, which takes time to prepare.
     """
 
     scope: Scope
     width: int
     visits: int
     tie_visits: int
+    thorough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,7 @@ class Search:
     def run(self) -> Found:
         """Walk the lines, those that balance cash most cheaply first."""
         menus = [menu for i in range(len(self._priced.base)) if (menu := Menu(self._priced, i, self._best))]
-        menus.sort(key=lambda menu: (menu.density, menu.index))
-        ahead = [Completion.of(self._priced, menu.density) for menu in menus]
+        ahead = self._in_stages(menus)
         start = self._priced.cash_left
         states: States = {start: (0, None, -1, 0)}
         if self._priced.cash_allowed(start) and self._priced.cash_regret(start) <= self._best:
@@ -106,7 +108,16 @@ class Search:
         steps = tuple(self._best_moves.get(i, k) for i, k in enumerate(self._priced.base))
         return Found(self._best, steps, self._dropped, self._doubtful) if self._found else Found(dropped=self._dropped)
 
-    def _extend(self, states: States, menu: Menu, now: "Completion", then: "Completion | None") -> States:
+    def _in_stages(self, menus: list[Menu]) -> Sequence[Outlook]:
+        """Put the lines in their order of visit and say what is ahead before each."""
+        if not self._effort.thorough:
+            menus.sort(key=lambda menu: (menu.density, menu.index))
+            return [Completion.of(self._priced, menu.density) for menu in menus]
+        # What moves most goes first: what moves little can balance it at a cost that tangents tell well.
+        menus.sort(key=lambda menu: (-menu.coarseness, menu.index))
+        return Tangents.before_each(self._priced, [(menu.index, menu.density) for menu in menus], self._best)
+
+    def _extend(self, states: States, menu: Menu, now: Outlook, then: Outlook | None) -> States:
         """Every surviving state with every trade of one more line."""
         row, base = self._priced.folded.rows[menu.index], self._priced.base[menu.index]
         insort(self._visited, (-row.off(base), menu.index))
@@ -123,14 +134,14 @@ class Search:
             self._branch(reached, cash, node, menu.index, self._offers(menu, cash, node, now, then), then)
         return self._narrow(reached, then)
 
-    def _give_up(self, states: Iterable[tuple[int, Node]], ahead: "Completion | None") -> None:
+    def _give_up(self, states: Iterable[tuple[int, Node]], ahead: Outlook | None) -> None:
         """Own up to what is not followed any further."""
         if ahead is not None:
             for cash, node in states:
                 self._drop(node[0] + ahead.least(cash))
 
     def _branch(
-        self, reached: States, cash: int, node: Node, index: int, options: Iterable[Option], then: "Completion | None"
+        self, reached: States, cash: int, node: Node, index: int, options: Iterable[Option], then: Outlook | None
     ) -> None:
         """One state with the offered trades of one line. Here the time goes: nothing is asked twice."""
         regret, best, allowed = node[0], self._best, self._priced.cash_allowed
@@ -164,14 +175,12 @@ class Search:
             return False
         return self._visits > self._effort.visits or (self._found and self._priced.proves(self._best))
 
-    def _offers(
-        self, menu: Menu, cash: int, node: Node, now: "Completion", then: "Completion | None"
-    ) -> Iterable[Option]:
-        if self._effort.scope == Scope.NEAREST:
-            return menu.written[:4]
+    def _offers(self, menu: Menu, cash: int, node: Node, now: Outlook, then: Outlook | None) -> Iterable[Option]:
         if not menu.unwritten:
-            return menu.written
+            return menu.written[:4] if self._effort.scope == Scope.NEAREST else menu.written
         balance = self._last_balance if then is None else then.least
+        if self._effort.scope == Scope.NEAREST:
+            return chain(menu.written[:4], *(menu.near(leg, cash, balance) for leg in menu.unwritten))
         asked = (menu.balanced(leg, cash, self._best - node[0], balance) for leg in menu.unwritten)
         self._visits += 24 * len(menu.unwritten)
         return self._limited(chain(menu.written, *asked), node[0] + now.least(cash))
@@ -203,7 +212,7 @@ class Search:
         """Between partial plans of equal cost and cash: the smaller largest deviation, then more of the earlier line."""
         return self._goes_first(_moves(node), _moves(rival), self._visited, partial=True)
 
-    def _narrow(self, reached: States, then: "Completion | None") -> States:
+    def _narrow(self, reached: States, then: Outlook | None) -> States:
         """Forget what another state beats whatever follows; then what is beyond the width, worst prospects first."""
         if then is None or len(reached) < 2:
             return reached
@@ -267,33 +276,3 @@ def _moves(node: Node) -> Moves:
         moves[node[2]] = node[3]
         node = cast(Node, node[1])
     return moves
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """The least that the lines still to come must add: moving a grain of cash costs them at least `density`.
-
-    The infimal convolution of the cash line's regret with density·|moved|: the regret itself between `low` and `high`,
-    straight lines beyond.
-    """
-
-    priced: Priced
-    density: int
-    low: int
-    high: int
-    regret_at_low: int
-    regret_at_high: int
-
-    @classmethod
-    def of(cls, priced: Priced, density: int) -> "Completion":
-        """For lines to come with this least density."""
-        low, high = priced.cheapest_cash(density), priced.cheapest_cash(-density)
-        return cls(priced, density, low, high, priced.cash_regret(low), priced.cash_regret(high))
-
-    def least(self, cash: int) -> int:
-        """A lower bound on all regret still to come from this cash balance."""
-        if cash < self.low:
-            return self.regret_at_low + self.density * (self.low - cash)
-        if cash > self.high:
-            return self.regret_at_high + self.density * (cash - self.high)
-        return self.priced.cash_cost(cash) - self.priced.least_cash_cost
