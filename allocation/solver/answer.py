@@ -8,9 +8,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from allocation.rules import Objective
-from allocation.solver import Line, Problem, solve
+from allocation.solver import solve
 from allocation.solver.coupled import solve_coupled
-from allocation.solver.question import Answer, Cell, Holding, Question, Run, TaxRates
+from allocation.solver.coupled.separable import as_problem
+from allocation.solver.question import Answer, Cell, Question, Run, TaxRates
 
 
 def answer(question: Question) -> Answer | None:
@@ -23,7 +24,8 @@ def answer(question: Question) -> Answer | None:
     if solution is None:
         return None
     # What no line moves is no part of the problem, yet of the objective.
-    still = sum(_phi(question, cell) for n, cell in enumerate(question.cells) if n not in _places(question))
+    moved = {cell for line in question.lines for cell, _ in line.worth}
+    still = sum(_phi(question, cell) for n, cell in enumerate(question.cells) if n not in moved)
     return Answer(solution.steps, solution.value + still, solution.bound + still)
 
 
@@ -41,37 +43,6 @@ def fold_taxes(question: Question) -> Question:
         for line, owes in zip(question.lines, taxed, strict=True)
     )
     return replace(question, lines=lines, tax=None)
-
-
-def as_problem(question: Question) -> Problem | None:
-    """The question as a problem of one account; None where something couples its lines."""
-    caps = (question.most_trades, question.most_turnover, question.tax)
-    places = _places(question)
-    if len(question.purses) != 1 or any(cap is not None for cap in caps) or None in places:
-        return None
-    if len(set(places)) < len(places):
-        return None
-    purse = question.purses[0]
-    return Problem(
-        tuple(_line(line, question.cells[n]) for line, n in zip(question.lines, places, strict=True) if n is not None),
-        cash=purse.cash - question.reserve,
-        cash_target=question.cash_target,
-        objective=Objective.L1 if question.objective == Objective.L1 else Objective.L2,
-        taxable=purse.taxable,
-        highest_cash=question.highest_cash,
-        cash_weight=question.cash_weight,
-    )
-
-
-def _places(question: Question) -> list[int | None]:
-    """The one cell of every line; None for a line with several, or whose step is worth more or less there."""
-    return [
-        line.worth[0][0] if len(line.worth) == 1 and line.worth[0][1] == line.step else None for line in question.lines
-    ]
-
-
-def _line(line: Holding, cell: Cell) -> Line:
-    return Line(line.step, cell.held, cell.target, runs=line.runs, weight=cell.weight, misplaced=line.misplaced)
 
 
 def _phi(question: Question, cell: Cell) -> int:

@@ -13,7 +13,8 @@ from itertools import pairwise
 from math import lcm
 
 from allocation.rules import Objective
-from allocation.solver.coupled.judge import gains_of
+from allocation.solver.coupled.judge import gains_of, the_run_of
+from allocation.solver.coupled.tax import netted_tax
 from allocation.solver.question import Cell, Holding, Purse, Question, Run
 
 
@@ -80,6 +81,24 @@ class Model:
         if value < 0 and self.question.purses[line.account].taxable:
             cost -= units.sold * value
         return cost
+
+    def cost(self, steps: tuple[int, ...]) -> int:
+        """The folded cost of trades that are allowed."""
+        question, tax = self.question, self.question.tax
+        offs, spent, lesser, short, long = list(self.start), 0, 0, 0, 0
+        for index, (line, k) in enumerate(zip(question.lines, steps, strict=True)):
+            run = the_run_of(line, k)
+            spent, lesser = spent + run.spent(k), lesser + self.lesser(index, run, k)
+            for cell, worth in line.worth if self.movable[index] else ():
+                offs[cell] += worth * k
+            if self.realises(index):
+                gains = gains_of(run, k)
+                short, long = short + gains[0], long + gains[1]
+        owed = 0 if tax is None else int(netted_tax(tax, short, long))
+        idle = self.cash - spent - owed - question.reserve - question.cash_target
+        weighted = [*zip((cell.weight for cell in question.cells), offs, strict=True), (question.cash_weight, idle)]
+        distance = sum(weight * (off * off if self.squared else abs(off)) for weight, off in weighted)
+        return self.units.whole * distance + lesser + self.units.paid * owed
 
     def _gain_slopes(self) -> tuple[int | Fraction, int | Fraction] | None:
         tax = self.question.tax

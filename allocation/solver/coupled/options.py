@@ -27,6 +27,7 @@ class Option:
     long: int
     offs: tuple[tuple[int, int], ...]
     largest: int
+    lesser: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def _option(priced: Priced, index: int, regret: int, k: int, position: int) -> O
         gains[1] - before[1],
         tuple((cell, worth * (k - base)) for cell, worth in model.joint[index]),
         largest,
+        model.lesser(index, run, k),
     )
 
 

@@ -48,11 +48,13 @@ class Node:
         regret: of the lines and cells decided so far, with their levies.
         levied: the levies among it.
         largest: the largest deviation of the cells decided so far.
+        lesser: what the lines decided so far cost by the criteria below φ, taxes apart.
     """
 
     regret: int
     levied: int
     largest: int
+    lesser: int
     parent: "Node | None" = None
     line: int = -1
     steps: int = 0
@@ -61,7 +63,8 @@ class Node:
 class Walk:
     """One walk under given prices, starting from the best answer known."""
 
-    def __init__(self, priced: Priced, effort: Effort, known: Found) -> None:
+    def __init__(self, priced: Priced, effort: Effort, known: Found, proved: int | None = None) -> None:
+        """With `proved`, the φ of the answer known, when no answer has a smaller one: then ties alone are open."""
         self._priced = priced
         self._effort = effort
         self._limit = None if known.cost is None else known.cost - priced.bound
@@ -73,13 +76,19 @@ class Walk:
         self._options = {i: options_of(priced, i, limit, effort.few) for i in lines}
         self._order = walking_order(priced, self._options)
         self._couplings = Couplings(priced, [self._options[i] for i in self._order], self._order)
+        self._most_lesser: int | None = None
+        if proved is not None and known.cost is not None:
+            self._most_lesser = known.cost - proved * priced.model.units.whole
+        self._lesser_to_come = self._least_lesser()
 
     def run(self) -> Found:
         """The best answer, with the least cost that anything unseen could have."""
         for i in self._order:
             self._drop(self._options[i].unseen)
         couplings = self._couplings
-        states: dict[Key, list[Node]] = {couplings.origin: [Node(0, couplings.levied_still, couplings.largest_still)]}
+        states: dict[Key, list[Node]] = {
+            couplings.origin: [Node(0, couplings.levied_still, couplings.largest_still, self._lesser_still())]
+        }
         for position, line in enumerate(self._order):
             states = self._extend(states, position, line)
         cost, steps = self._best_of(states)
@@ -119,14 +128,11 @@ class Walk:
         regret = node.regret + option.regret + settled
         if self._limit is not None and regret + to_come > self._limit:
             return
-        child = Node(
-            regret,
-            node.levied + option.levied,
-            max(node.largest, largest, option.largest),
-            node,
-            self._order[position],
-            option.steps,
-        )
+        lesser = node.lesser + option.lesser
+        if self._most_lesser is not None and lesser + self._lesser_to_come[position] > self._most_lesser:
+            return
+        largest = max(node.largest, largest, option.largest)
+        child = Node(regret, node.levied + option.levied, largest, lesser, node, self._order[position], option.steps)
         if self._keep(reached, there, child, position):
             prospect = regret + to_come
             prospects[there] = min(prospect, prospects.get(there, prospect))
@@ -184,6 +190,20 @@ class Walk:
         if best is None or (self._known.cost is not None and best[0] > self._known.cost):
             return self._known.cost, self._known.steps
         return best[0], best[3]
+
+    def _lesser_still(self) -> int:
+        """The lesser criteria of the lines that have no choice."""
+        model = self._priced.model
+        still = [i for i, moves in enumerate(model.movable) if not moves]
+        return sum(model.lesser(i, model.question.lines[i].runs[0], self._priced.base[i]) for i in still)
+
+    def _least_lesser(self) -> list[int]:
+        """By position, the least that the lines after it cost by the lesser criteria."""
+        sums = [0]
+        for line in reversed(self._order):
+            trades = self._options[line].trades
+            sums.append(sums[-1] + min((option.lesser for option in trades), default=0))
+        return sums[-2::-1]
 
     def _drop(self, regret: int | None) -> None:
         if regret is not None and (self._dropped is None or regret < self._dropped):

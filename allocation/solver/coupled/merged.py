@@ -1,0 +1,78 @@
+"""Several accounts as one: the best that could be if cash moved freely between them, and trades that come up to it.
+
+Where trading is free, the objective knows only how many steps of each security are traded over all accounts. So the
+merged problem, one line to a security, is exact but for every account's own cash; its answer is shared out by a linear
+programme that keeps every purse, puts securities where they belong, and sells and trades as little as it can.
+"""
+
+from dataclasses import dataclass
+
+from allocation.solver.coupled.separable import part_of, place_of, whole_run
+from allocation.solver.problem import Problem
+from allocation.solver.question import Holding, Purse, Question
+
+_MOST_RANGES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """The lines of each cell that has any, and the merged problem with one line to each of these cells."""
+
+    groups: tuple[tuple[int, ...], ...]
+    problem: Problem
+
+
+def merge(question: Question) -> Merger | None:
+    """The question with its accounts merged; None where costs, taxes or classes make accounts differ."""
+    places = [place_of(line) for line in question.lines]
+    if question.tax is not None or None in places or not all(map(_is_free, question.lines)):
+        return None
+    groups: dict[int, list[int]] = {}
+    for index, place in enumerate(places):
+        if place is not None:
+            groups.setdefault(place, []).append(index)
+    merged = [_merged([question.lines[i] for i in group]) for group in groups.values()]
+    lines = [line for line in merged if line is not None]
+    if len(lines) < len(groups) or any(len({question.lines[i].step for i in g}) > 1 for g in groups.values()):
+        return None
+    purse = Purse(sum(purse.cash for purse in question.purses), any(purse.taxable for purse in question.purses))
+    whole = Question(
+        tuple(lines),
+        question.cells,
+        (purse,),
+        question.objective,
+        question.cash_target,
+        question.cash_weight,
+        question.reserve,
+        question.highest_cash,
+    )
+    problem = part_of(whole, range(len(lines)), (0,) * len(lines))
+    return Merger(tuple(map(tuple, groups.values())), problem)
+
+
+def _is_free(line: Holding) -> bool:
+    """Whether every trade spends exactly what it is worth."""
+    return all(run.spent(k) == line.step * k for run in line.runs for k in (run.low, run.high))
+
+
+def _merged(lines: list[Holding]) -> Holding | None:
+    """One line that can do what several can together."""
+    ranges = [(0, 0)]
+    for line in lines:
+        sums = sorted((low + run.low, high + run.high) for low, high in ranges for run in line.runs)
+        ranges = _joined(sums)
+        if len(ranges) > _MOST_RANGES:
+            return None
+    step = lines[0].step
+    return Holding(0, step, tuple(whole_run(low, high, step) for low, high in ranges), lines[0].worth)
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in ascending order, with those that touch made one."""
+    joined = [ranges[0]]
+    for low, high in ranges[1:]:
+        if low <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], high)
+        else:
+            joined.append((low, high))
+    return joined

@@ -1,0 +1,208 @@
+"""Share the trades of the merged accounts out, so that every account pays for its own.
+
+A linear programme says who trades roughly what: everything in its best place first, then the least sold in taxable
+accounts, then the least turnover. Its answer is rounded, and what an account then lacks is made up by handing a few steps
+of one security to another account against a few of another, whose prices differ by just what is missing.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from allocation.solver.coupled.judge import run_of
+from allocation.solver.coupled.merged import Merger
+from allocation.solver.question import Question
+
+# How many repairs are tried, how many steps one hand-over may move, and how many hand-overs a repair may look at.
+_REPAIRS = 200
+_FARTHEST = 8
+_MOST_SINGLES = 3_000
+_MOST_TRIPLES = 120
+# What a grain of turnover, and of sales in a taxable account, weighs against a grain one place off.
+_TURNED, _SOLD = 1e-4, 1e-2
+
+
+@dataclass(slots=True)
+class Sharing:
+    """Trades under repair: the steps of every line and what every purse has left."""
+
+    question: Question
+    steps: list[int]
+    purses: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.purses = [purse.cash for purse in self.question.purses]
+        for line, k in zip(self.question.lines, self.steps, strict=True):
+            self.purses[line.account] -= line.step * k
+
+    def allows(self, index: int, k: int) -> bool:
+        """Whether a line may make this trade."""
+        return run_of(self.question.lines[index], k) is not None
+
+    def hand_over(self, moves: tuple["Handover", ...]) -> None:
+        """Carry hand-overs out, each paid by the account that takes."""
+        for move in moves:
+            for index, change in ((move.giver, -move.count), (move.taker, move.count)):
+                self.steps[index] += change
+                line = self.question.lines[index]
+                self.purses[line.account] -= line.step * change
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Steps that one account leaves to another; the other pays `value` for them."""
+
+    giver: int
+    taker: int
+    count: int
+    value: int
+
+
+def share_out(question: Question, merger: Merger, totals: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Trades of every line that come to these totals with no purse below zero; None where none are found."""
+    rough = _rough_shares(question, merger, totals)
+    if rough is None:
+        return None
+    steps = _rounded(question, merger, totals, rough)
+    if steps is None:
+        return None
+    sharing = Sharing(question, steps)
+    for _ in range(_REPAIRS):
+        poorest = min(range(len(sharing.purses)), key=lambda p: (sharing.purses[p], p))
+        if sharing.purses[poorest] >= 0:
+            return tuple(sharing.steps)
+        if not _repair(sharing, merger, poorest):
+            return None
+    return None
+
+
+def _repair(sharing: Sharing, merger: Merger, poorest: int) -> bool:
+    """Have another account take over trades of the poorest; the least that is enough, else the most it can pay."""
+    lacking = -sharing.purses[poorest]
+    best: tuple[tuple[bool, int, int], tuple[Handover, ...]] | None = None
+    for other, spare in enumerate(sharing.purses):
+        if other == poorest or spare <= 0:
+            continue
+        singles = _singles(sharing, merger, poorest, other)
+        found = _closest(singles, min(lacking, spare), spare)
+        if found is None:
+            found = _closest(singles, 1, spare)
+        if found is None:
+            continue
+        value = sum(move.value for move in found)
+        rank = value < lacking, abs(value - lacking), other
+        if best is None or rank < best[0]:
+            best = rank, found
+    if best is None:
+        return False
+    sharing.hand_over(best[1])
+    return True
+
+
+def _singles(sharing: Sharing, merger: Merger, giver: int, taker: int) -> list[Handover]:
+    """Every hand-over of one security between two accounts, by value."""
+    lines, found = sharing.question.lines, list[Handover]()
+    reach = max(1, min(_FARTHEST, _MOST_SINGLES // (2 * len(merger.groups) or 1)))
+    for group in merger.groups:
+        mine = next((i for i in group if lines[i].account == giver), None)
+        theirs = next((i for i in group if lines[i].account == taker), None)
+        if mine is None or theirs is None:
+            continue
+        for count in (*range(-reach, 0), *range(1, reach + 1)):
+            if sharing.allows(mine, sharing.steps[mine] - count) and sharing.allows(
+                theirs, sharing.steps[theirs] + count
+            ):
+                found.append(Handover(mine, theirs, count, lines[mine].step * count))
+    return sorted(found, key=lambda move: (move.value, move.giver))
+
+
+def _closest(singles: list[Handover], least: int, most: int) -> tuple[Handover, ...] | None:
+    """One, two or three hand-overs with a value from `least` to `most`, as little as can be."""
+    values = [move.value for move in singles]
+    alone = bisect_left(values, least)
+    if alone < len(singles) and values[alone] <= most:
+        return (singles[alone],)
+    best = _pair(singles, values, least, most, ())
+    if best is not None or len(singles) > _MOST_TRIPLES:
+        return best
+    triples = (_pair(singles, values, least, most, (first,)) for first in singles)
+    return min((t for t in triples if t is not None), key=lambda t: sum(m.value for m in t), default=None)
+
+
+def _pair(
+    singles: list[Handover], values: list[int], least: int, most: int, taken: tuple[Handover, ...]
+) -> tuple[Handover, ...] | None:
+    best: tuple[int, tuple[Handover, ...]] | None = None
+    so_far, used = sum(move.value for move in taken), {move.giver for move in taken}
+    for first in singles:
+        at = bisect_left(values, least - so_far - first.value)
+        for second in singles[at : at + 3]:
+            total = so_far + first.value + second.value
+            if total > most or (best is not None and total >= best[0]):
+                break
+            if first.giver != second.giver and not {first.giver, second.giver} & used:
+                best = total, (*taken, first, second)
+                break
+    return None if best is None else best[1]
+
+
+def _rounded(question: Question, merger: Merger, totals: tuple[int, ...], rough: list[float]) -> list[int] | None:
+    """Whole steps that come to the totals: each share rounded down, the rest to the largest fractions."""
+    steps = [0] * len(question.lines)
+    for group, total in zip(merger.groups, totals, strict=True):
+        for i in group:
+            steps[i] = int(np.floor(rough[i] + 1e-7))
+        missing = total - sum(steps[i] for i in group)
+        ranked = sorted(group, key=lambda i: (steps[i] - rough[i], i))
+        while missing:
+            change = 1 if missing > 0 else -1
+            taker = next((i for i in ranked if run_of(question.lines[i], steps[i] + change) is not None), None)
+            if taker is None:
+                return None
+            steps[taker] += change
+            missing -= change
+            ranked.remove(taker)
+            ranked.append(taker)
+    allowed = all(run_of(line, k) is not None for line, k in zip(question.lines, steps, strict=True))
+    return steps if allowed else None
+
+
+def _rough_shares(question: Question, merger: Merger, totals: tuple[int, ...]) -> list[float] | None:
+    """The linear programme: one column for buying and one for selling each line."""
+    import highspy  # noqa: PLC0415 - a tenth of a second to load, and only coupled questions need it
+
+    lines, groups, count = question.lines, merger.groups, len(question.lines)
+    steps = np.array([line.step for line in lines], float)
+    unit = float(steps.max())
+    group_of = np.zeros(count, int)
+    for number, group in enumerate(groups):
+        group_of[list(group)] = number
+    account = np.array([line.account for line in lines]) + len(groups)
+    misplaced = np.array([line.misplaced for line in lines], float)
+    taxable = np.array([question.purses[line.account].taxable for line in lines], float)
+    programme = highspy.HighsLp()
+    programme.num_col_, programme.num_row_ = 2 * count, len(groups) + len(question.purses)
+    buy, sell = misplaced + _TURNED, -misplaced + _TURNED + _SOLD * taxable
+    programme.col_cost_ = np.concatenate([buy, sell]) * np.concatenate([steps, steps]) / unit
+    programme.col_lower_ = np.zeros(2 * count)
+    most = [max(0, line.runs[-1].high) for line in lines] + [max(0, -line.runs[0].low) for line in lines]
+    programme.col_upper_ = np.array(most, float)
+    cash = [purse.cash / unit for purse in question.purses]
+    programme.row_lower_ = np.array([*map(float, totals), *(-highspy.kHighsInf for _ in cash)])
+    programme.row_upper_ = np.array([*map(float, totals), *cash])
+    rows = np.stack([group_of, account], axis=1).ravel()
+    amounts = np.stack([np.ones(count), steps / unit], axis=1).ravel()
+    programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    programme.a_matrix_.start_ = np.arange(0, 4 * count + 1, 2)
+    programme.a_matrix_.index_ = np.concatenate([rows, rows])
+    programme.a_matrix_.value_ = np.concatenate([amounts, -amounts])
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("threads", 1)
+    highs.passModel(programme)
+    highs.run()
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    values = list(highs.getSolution().col_value)
+    return [bought - sold for bought, sold in zip(values[:count], values[count:], strict=True)]
