@@ -1,0 +1,131 @@
+"""Plans with planted faults: an honest plan to spoil, and any trades at all written up as a plan."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from allocation.checks.ledger import Ledger, read_ledger
+from allocation.checks.nearness import read_goal
+from allocation.checks.outcome import carry_out
+from allocation.facts import Facts
+from allocation.money import Number, to_decimal
+from allocation.plan import plan_facts
+from allocation.plan_id import identify
+from allocation.planning.choice import Choice
+from allocation.planning.sheet import lay_out
+from allocation.planning.writing import attainment, nothing_done, outcome_of, snapshot, totals_of, trades_of
+from allocation.request.complaints import Complaints
+from allocation.request.fields import REQUEST
+from allocation.request.request import Request
+from allocation.trade_plan import LotSale, Status, Trade, TradePlan
+from allocation.verify import verify_plan
+
+Key = tuple[str, str]
+
+
+def facts_of(told: Mapping[str, Any]) -> Facts:
+    """The facts of a request."""
+    complaints = Complaints()
+    read = REQUEST.read(told, "", complaints)
+    complaints.refuse()
+    return Request(read or {}).to_facts()
+
+
+class Asked:
+    """One request, its honest plan, and the check of any other answer to it."""
+
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        self.facts = facts_of(told)
+
+    @property
+    def plan(self) -> TradePlan:
+        """What the planner answers."""
+        return plan_facts(self.facts)
+
+    def faults(self, plan: TradePlan, facts: Facts | None = None) -> set[str]:
+        """The codes found; the plan id is made to fit, so that only the planted fault shows."""
+        facts = facts or self.facts
+        fitted = replace(plan, plan_id=identify(facts, plan.trades))
+        return {fault.code for fault in verify_plan(fitted, facts)}
+
+    def written(self, trades: Mapping[str | Key, Number]) -> TradePlan:
+        """These signed quantities, by symbol or by account and symbol, as a plan that claims no proof."""
+        sheet = lay_out(self.facts)
+        wanted = {k if isinstance(k, tuple) else ("main", k): Fraction(to_decimal(q)) for k, q in trades.items()}
+        steps = []
+        for line in sheet.lines:
+            quantity = wanted.pop((sheet.accounts[line.account].id, line.symbol), Fraction(0))
+            steps.append(int(quantity / Fraction(self.facts.rules.increment_of(line.symbol))))
+        assert not wanted
+        outcome = outcome_of(sheet, tuple(steps))
+        plan = TradePlan(
+            plan_id="",
+            status=Status.FEASIBLE,
+            objective=attainment(
+                Choice(tuple(steps), Fraction(1), Fraction(0)), self.facts.rules.objective, Fraction(1)
+            ),
+            trades=trades_of(outcome),
+            before=snapshot(nothing_done(sheet)),
+            after=snapshot(outcome),
+            totals=totals_of(outcome),
+            remarks=(),
+        )
+        return self._with_objective(plan)
+
+    def _with_objective(self, plan: TradePlan) -> TradePlan:
+        """The plan with the objective of its trades and a bound of zero."""
+        ledger = read_ledger(self.facts)
+        assert isinstance(ledger, Ledger)
+        goal, outcome = read_goal(ledger), carry_out(plan, ledger)
+        distance = Fraction(goal.distance(ledger, outcome.worth, outcome.spare)) / goal.unit ** (
+            2 if goal.squared else 1
+        )
+        relative = self.facts.rules.objective == "relative"
+        whole = Fraction(1) if relative else Fraction(ledger.whole, ledger.grain)
+        found = attainment(Choice((), distance, Fraction(0)), self.facts.rules.objective, whole)
+        status = Status.OPTIMAL if found.value == 0 else Status.FEASIBLE
+        return replace(plan, objective=found, status=status)
+
+
+def with_trade(plan: TradePlan, symbol: str, change: Callable[[Trade], Trade]) -> TradePlan:
+    """The plan with one trade changed."""
+    assert any(t.symbol == symbol for t in plan.trades)
+    return replace(plan, trades=tuple(change(t) if t.symbol == symbol else t for t in plan.trades))
+
+
+def with_lot(plan: TradePlan, symbol: str, **changes: Any) -> TradePlan:
+    """The plan with the first lot of a sale changed."""
+
+    def change(trade: Trade) -> Trade:
+        first, *others = trade.lots
+        return replace(trade, lots=(replace(first, **changes), *others))
+
+    return with_trade(plan, symbol, change)
+
+
+def with_lots(plan: TradePlan, symbol: str, *lots: LotSale) -> TradePlan:
+    """The plan with other lots for a sale."""
+    return with_trade(plan, symbol, lambda trade: replace(trade, lots=lots))
+
+
+def an_account(id_: str = "main", cash: Number = 0, **held: Any) -> dict[str, Any]:
+    """An account of a request; a holding is a quantity, or a list of lots (quantity, unit cost, day)."""
+    return {"id": id_, "cash": str(cash), "positions": [_position(symbol, told) for symbol, told in held.items()]}
+
+
+def _position(symbol: str, told: Any) -> dict[str, Any]:
+    if not isinstance(told, list):
+        return {"symbol": symbol, "quantity": told}
+    lots = [{"quantity": q, "unit_cost": str(cost), "acquired": day} for q, cost, day in told]
+    return {"symbol": symbol, "quantity": str(sum(Decimal(q) for q, _, _ in told)), "lots": lots}
+
+
+def a_question(
+    weights: Mapping[str, Number], prices: Mapping[str, Number], *accounts: Mapping[str, Any], **rules: Any
+) -> dict[str, Any]:
+    """A request."""
+    securities = {symbol: {"price": str(price)} for symbol, price in prices.items()}
+    target = {"weights": {symbol: str(weight) for symbol, weight in weights.items()}}
+    return {"accounts": list(accounts), "securities": securities, "target": target, "rules": rules}
