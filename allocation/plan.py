@@ -9,9 +9,10 @@ from allocation.facts import Facts
 from allocation.model import Portfolio
 from allocation.plan_id import identify
 from allocation.planning.choice import choose_steps
+from allocation.planning.outcome import nothing_done
 from allocation.planning.remarks import remarks_on
 from allocation.planning.sheet import lay_out
-from allocation.planning.writing import attainment, nothing_done, outcome_of, snapshot, totals_of, trades_of
+from allocation.planning.writing import attainment, snapshot, totals_of, trades_of
 from allocation.rules import Rules
 from allocation.targets import ClassTarget, TargetAllocation
 from allocation.trade_plan import Attainment, Remark, Side, Snapshot, Status, Totals, Trade, TradePlan
@@ -41,7 +42,7 @@ def plan_facts(facts: Facts) -> TradePlan:
     """
     sheet = lay_out(facts)
     choice = choose_steps(sheet)
-    outcome = outcome_of(sheet, choice.steps)
+    outcome = choice.outcome
     trades = trades_of(outcome)
     plan = TradePlan(
         plan_id=identify(facts, trades),

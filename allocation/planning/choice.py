@@ -1,13 +1,15 @@
 """The best trades for a sheet under all its rules, and what is proved about them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from allocation.errors import InfeasibleError, listed
+from allocation.planning.certainty import taxes_are_certain
 from allocation.planning.exact import money_text
+from allocation.planning.outcome import Outcome, outcome_of
 from allocation.planning.question import Asked, ask
 from allocation.planning.raising import raise_cash
-from allocation.planning.relative import answer_relative
+from allocation.planning.relative import Weighing, answer_relative
 from allocation.planning.sheet import Sheet, SheetLine
 from allocation.planning.solving import best_answer
 from allocation.rules import Objective, Selling
@@ -16,14 +18,13 @@ from allocation.solver.question import Answer
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The steps chosen for each line of the sheet, and what is proved.
+    """The trades chosen for a sheet, and what is proved about them.
 
     Attributes:
-        steps: negative to sell.
-        distance, bound: Σ φ in money (l1), squared money (l2), or squared fractions of the targets (relative).
+        distance, bound: Σ φ as `Outcome.distance` has it.
     """
 
-    steps: tuple[int, ...]
+    outcome: Outcome
     distance: Fraction
     bound: Fraction
 
@@ -36,16 +37,53 @@ class Choice:
 def choose_steps(sheet: Sheet) -> Choice:
     """The best steps under the rules.
 
+    Where a purchase in one account washes a loss in another, the plan is made again with that loss counting for nothing.
+
     Raises:
-        InfeasibleError: the rules keep more than the cash that must be raised would need.
+        InfeasibleError: no trades satisfy all the rules.
     """
     _refuse_what_cannot_be_raised(sheet)
-    asked = ask(sheet)
+    washed: frozenset[str] = frozenset()
+    found: list[Choice] = []
+    while (choice := _choose(sheet, washed)) is not None:
+        if choice.outcome.affordable:
+            found.append(choice)
+        settlement = choice.outcome.settlement
+        more = washed.union(settlement.washed if settlement else ())
+        if more == washed or choice.proved:
+            break
+        washed = more
+    if not found:
+        raise InfeasibleError("No trades satisfy all the rules together. Relax one of them.", ("rules",))
+    return min(found, key=lambda each: each.distance)
+
+
+def _choose(sheet: Sheet, washed: frozenset[str]) -> Choice | None:
+    """The best choice with the losses of some securities not counted."""
+    asked = ask(sheet, washed)
     found = _answer(sheet, asked)
     if found is None:
-        raise InfeasibleError("No trades satisfy all the rules together. Relax one of them.", ("rules",))
+        return None
     answer, unit = found
-    return Choice(answer.steps, answer.value * unit, answer.bound * unit)
+    if asked.question.tax is None:
+        return Choice(outcome_of(sheet, answer.steps), answer.value * unit, answer.bound * unit)
+    outcome = outcome_of(sheet, answer.steps)
+    distance = outcome.distance()
+    bound = (
+        answer.bound * unit if taxes_are_certain(sheet, asked.question) else _bound_without_taxes(sheet, asked, unit)
+    )
+    return Choice(outcome, distance, min(bound, distance))
+
+
+def _bound_without_taxes(sheet: Sheet, asked: Asked, unit: Fraction) -> Fraction:
+    """No plan is nearer to the target, whatever its tax: cash and all that is paid out of it left out of the objective."""
+    question = asked.question
+    if sheet.rules.objective == Objective.RELATIVE:
+        weighing = Weighing.of(question)
+        cells = tuple(replace(cell, weight=w) for cell, w in zip(question.cells, weighing.cells, strict=True))
+        question, unit = replace(question, cells=cells), Fraction(1, weighing.unit**2)
+    free = best_answer(replace(question, tax=None, cash_weight=0))
+    return Fraction(0) if free is None else free.bound * unit
 
 
 def _answer(sheet: Sheet, asked: Asked) -> tuple[Answer, Fraction] | None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from allocation.errors import listed
 from allocation.money import plain
 from allocation.planning.exact import money_text, ratio
+from allocation.planning.outcome import Outcome
 from allocation.planning.sheet import Sheet
-from allocation.planning.writing import Outcome
 from allocation.rules import OutsideTarget
 from allocation.trade_plan import Remark
 

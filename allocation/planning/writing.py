@@ -1,63 +1,21 @@
 """Write a choice of trades up as a plan: every figure exact, rounded here or nowhere, in a named direction."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from allocation.planning.choice import Choice
 from allocation.planning.exact import money, nearest_ratio, ratio, root_down, root_up, rounded_down, rounded_up
 from allocation.planning.explain import reason_for
+from allocation.planning.outcome import Outcome, nothing_done
 from allocation.planning.sheet import Sheet, SheetLine
 from allocation.rules import Objective
-from allocation.taxes import Settlement, settle
 from allocation.trade_plan import AccountSnapshot, Attainment, Side, Snapshot, Totals, Trade
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a choice of trades comes to.
-
-    Attributes:
-        costs: trading cost of each line, in grains.
-        settlement: the taxes and lots of the sales; None where nothing is sold.
-    """
-
-    sheet: Sheet
-    steps: tuple[int, ...]
-    costs: tuple[int, ...]
-    settlement: Settlement | None
-
-    @property
-    def tax(self) -> Fraction:
-        """All tax, in money."""
-        return self.settlement.tax if self.settlement else Fraction(0)
-
-    def cash(self) -> list[Fraction]:
-        """Cash of each account after trading, in grains; taxes may take parts of a grain."""
-        sheet, paid = self.sheet, self.settlement.by_account if self.settlement else {}
-        cash = [account.cash - paid.get(account.id, Fraction(0)) * sheet.grains for account in sheet.accounts]
-        for line, k, cost in zip(sheet.lines, self.steps, self.costs, strict=True):
-            cash[line.account] -= line.step * k + cost
-        return cash
-
-
-def outcome_of(sheet: Sheet, steps: tuple[int, ...]) -> Outcome:
-    """Costs, lots and taxes of these trades."""
-    costs = tuple(sheet.fees.cost(line, k) for line, k in zip(sheet.lines, steps, strict=True))
-    return Outcome(sheet, steps, costs, _settle(sheet, steps))
-
-
-def nothing_done(sheet: Sheet) -> Outcome:
-    """The accounts as they are."""
-    nothing = (0,) * len(sheet.lines)
-    return Outcome(sheet, nothing, nothing, None)
 
 
 def trades_of(outcome: Outcome) -> tuple[Trade, ...]:
     """Sells before buys; within a side by account, the largest first."""
     sheet = outcome.sheet
-    before, after = _values(nothing_done(sheet)), _values(outcome)
+    before, after = nothing_done(sheet).values(), outcome.values()
     trades = [
         _trade(outcome, i, before[line.symbol], after[line.symbol])
         for i, line in enumerate(sheet.lines)
@@ -69,22 +27,24 @@ def trades_of(outcome: Outcome) -> tuple[Trade, ...]:
 def snapshot(outcome: Outcome) -> Snapshot:
     """All accounts with these trades done."""
     sheet, invested = outcome.sheet, outcome.sheet.invested
-    cash, values, cells = outcome.cash(), _values(outcome), _cells(outcome)
-    held = [Fraction(0)] * len(sheet.accounts)
+    cash, values, cells = outcome.cash(), outcome.values(), outcome.cells()
+    held = [0] * len(sheet.accounts)
     for line, k in zip(sheet.lines, outcome.steps, strict=True):
         held[line.account] += line.held + line.step * k
-    together = sum(cash, Fraction(0))
+    together = Fraction(sum(cash))
     off = abs(together - sheet.reserve - sheet.cash_target)
     off += sum(abs(value - cell.target) for cell, value in zip(sheet.cells, cells, strict=True))
     drift = Fraction(off, 2 * invested)
     return Snapshot(
-        total=money((sum(held, Fraction(0)) + together) / sheet.grains),
-        cash=money(together / sheet.grains),
+        total=money(Fraction(sum(held) + together, sheet.grains)),
+        cash=money(Fraction(together, sheet.grains)),
         drift=nearest_ratio(drift.numerator, drift.denominator),
         weights={symbol: nearest_ratio(value, invested) for symbol, value in values.items()},
         reserve=ratio(sheet.reserve, sheet.grains),
         accounts={
-            account.id: AccountSnapshot(money((stock + idle) / sheet.grains), money(idle / sheet.grains))
+            account.id: AccountSnapshot(
+                money(Fraction(stock + idle, sheet.grains)), money(Fraction(idle, sheet.grains))
+            )
             for account, stock, idle in zip(sheet.accounts, held, cash, strict=True)
         },
         classes={
@@ -146,34 +106,3 @@ def _trade(outcome: Outcome, index: int, before: int, after: int) -> Trade:
 def _weight_of(sheet: Sheet, line: SheetLine) -> Fraction:
     """The target of the security itself; 0 where the target speaks of classes."""
     return Fraction(0) if sheet.aim.classes else sheet.cells[line.worth[0][0]].weight
-
-
-def _values(outcome: Outcome) -> dict[str, int]:
-    """Grains in each security over all accounts, with these trades done."""
-    values: dict[str, int] = {}
-    for line, k in zip(outcome.sheet.lines, outcome.steps, strict=True):
-        values[line.symbol] = values.get(line.symbol, 0) + line.held + line.step * k
-    return values
-
-
-def _cells(outcome: Outcome) -> list[int]:
-    """Grains in each cell of the target, with these trades done."""
-    cells = [cell.held for cell in outcome.sheet.cells]
-    for line, k in zip(outcome.sheet.lines, outcome.steps, strict=True):
-        for cell, worth in line.worth if k else ():
-            cells[cell] += worth * k
-    return cells
-
-
-def _settle(sheet: Sheet, steps: Sequence[int]) -> Settlement | None:
-    """The taxes of the sales; with all trades, because purchases may wash losses."""
-    if all(k >= 0 for k in steps):
-        return None
-    trades, prices = dict(_signed(sheet, steps)), {line.symbol: line.price for line in sheet.lines}
-    return settle([account.portfolio for account in sheet.accounts], prices, trades, sheet.rules)
-
-
-def _signed(sheet: Sheet, steps: Sequence[int]) -> Iterator[tuple[tuple[str, str], Decimal]]:
-    for line, k in zip(sheet.lines, steps, strict=True):
-        if k:
-            yield (sheet.accounts[line.account].id, line.symbol), sheet.units(k, line)
