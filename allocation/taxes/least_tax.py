@@ -36,11 +36,13 @@ def choose_lots(lines: Sequence[Line], staying: Mapping[str, Fraction], taxes: T
     first = counted([take(line.lots, line.quantity) for line in lines], lines, staying, rates)
     if taxes.lot_method != LotMethod.LEAST_TAX or not first.tax:
         return first
-    best = first
+    best = _searched(first, lines, staying, rates)
+    if best.bound == best.tax:
+        return best
     for method in _OTHER_ORDERS:
         other = counted(_taken_by(method, lines, taxes), lines, staying, rates)
-        best = other if other.tax < best.tax else best
-    return _searched(best, lines, staying, rates)
+        best = replace(other, bound=best.bound) if other.tax < best.tax else best
+    return best
 
 
 def _taken_by(method: LotMethod, lines: Sequence[Line], taxes: Taxes) -> list[tuple[Taken, ...]]:
@@ -53,11 +55,10 @@ def _taken_by(method: LotMethod, lines: Sequence[Line], taxes: Taxes) -> list[tu
     return found
 
 
-def _searched(best: Choice, lines: Sequence[Line], staying: Mapping[str, Fraction], rates: Rates) -> Choice:
+def _searched(first: Choice, lines: Sequence[Line], staying: Mapping[str, Fraction], rates: Rates) -> Choice:
     model = _Model.of(lines, rates)
-    found = search(model.stocks, model.washes(staying), model.scale, best.tax * model.unit)
-    if found.counts is not None:
-        best = counted(model.taken(found.counts), lines, staying, rates)
+    found = search(model.stocks, model.washes(staying), model.scale, first.tax * model.unit)
+    best = first if found.counts is None else counted(model.taken(found.counts), lines, staying, rates)
     return replace(best, bound=min(best.tax, found.bound / model.unit))
 
 

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from allocation.taxes.offers import Limits, Spot, Stock, Wash, counted_gains, narrowed, washed_parts
-from allocation.taxes.relaxed import Chosen, Counts, Offer, Relaxed, Scale, kinked, level, totalled
+from allocation.taxes.relaxed import Chosen, Counts, Offer, Relaxed, Scale, gains_of, kinked, level, totalled
 
 # How many lots the search may look at, over all its bounds: work, not time, so that every machine finds the same.
 MOST_LOTS_SEEN = 40_000
@@ -68,11 +68,16 @@ class _Hunt:
         if relaxed.bound >= self.best:
             return
         for chosen in _candidates(offers, relaxed):
-            tax = self.scale.tax(*counted_gains(self.stocks, self.washes, chosen.counts))
+            tax = self._tax(chosen)
             if tax < self.best:
                 self.best, self.counts = tax, chosen.counts
         if relaxed.bound < self.best:
             heappush(self.heap, (relaxed.bound, next(self._order), _Node(limits, offers, relaxed, bounding)))
+
+    def _tax(self, chosen: Chosen) -> Fraction:
+        if not self.washes:
+            return self.scale.tax(chosen.dear, chosen.cheap)
+        return self.scale.tax(*counted_gains(self.stocks, self.washes, chosen.counts))
 
 
 def _candidates(offers: Sequence[Offer], relaxed: Relaxed) -> Iterator[Chosen]:
@@ -84,38 +89,36 @@ def _candidates(offers: Sequence[Offer], relaxed: Relaxed) -> Iterator[Chosen]:
     yield from _crossing(offers, relaxed)
 
 
-def _crossing(offers: Sequence[Offer], relaxed: Relaxed) -> tuple[Chosen, Chosen]:
+def _crossing(offers: Sequence[Offer], relaxed: Relaxed) -> Iterator[Chosen]:
     """On the way from left to right, sale by sale and part by part: the last choice with a gain, the first without."""
-    counts = list(relaxed.left.counts)
-    last = relaxed.left
+    counts, dear = list(relaxed.left.counts), relaxed.left.dear
     for i, goal in enumerate(relaxed.right.counts):
-        start, counts[i] = counts[i], goal
-        here = totalled(offers, tuple(counts))
-        if here.dear <= 0:
-            return _within(offers, counts, i, start, last)
-        last = here
-    return last, relaxed.right
+        start = counts[i]
+        if start == goal:
+            continue
+        others = dear - gains_of(offers[i], start)[0]
+        dear = others + gains_of(offers[i], goal)[0]
+        if dear > 0:
+            counts[i] = goal
+            continue
+        for moved in _around_zero(offers[i], start, goal, others):
+            counts[i] = moved
+            yield totalled(offers, tuple(counts))
+        return
 
 
-def _within(
-    offers: Sequence[Offer], counts: list[tuple[int, ...]], i: int, start: tuple[int, ...], first: Chosen
-) -> tuple[Chosen, Chosen]:
-    goal = counts[i]
-    moves = sum(max(0, end - begin) for begin, end in zip(start, goal, strict=True))
-
-    def after(moved: int) -> Chosen:
-        counts[i] = _moved(start, goal, moved)
-        return totalled(offers, tuple(counts))
-
-    low, high, low_choice, high_choice = 0, moves, first, after(moves)
+def _around_zero(
+    offer: Offer, start: tuple[int, ...], goal: tuple[int, ...], others: Fraction | int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """On the way of one sale from start to goal: the last counts with a gain of the dearer term, the first without."""
+    low, high = 0, sum(max(0, end - begin) for begin, end in zip(start, goal, strict=True))
     while high - low > 1:
         middle = (low + high) // 2
-        choice = after(middle)
-        if choice.dear > 0:
-            low, low_choice = middle, choice
+        if others + gains_of(offer, _moved(start, goal, middle))[0] > 0:
+            low = middle
         else:
-            high, high_choice = middle, choice
-    return low_choice, high_choice
+            high = middle
+    return _moved(start, goal, low), _moved(start, goal, high)
 
 
 def _moved(start: tuple[int, ...], goal: tuple[int, ...], parts: int) -> tuple[int, ...]:

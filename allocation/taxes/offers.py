@@ -51,9 +51,11 @@ def washed_parts(wash: Wash, counts: Counts) -> dict[Spot, Fraction]:
     return found
 
 
-def counted_gains(stocks: Sequence[Stock], washes: Sequence[Wash], counts: Counts) -> tuple[Fraction, Fraction]:
+def counted_gains(
+    stocks: Sequence[Stock], washes: Sequence[Wash], counts: Counts
+) -> tuple[Fraction | int, Fraction | int]:
     """The gains of a choice that count, by term: the dearer, the cheaper."""
-    gains = {True: Fraction(0), False: Fraction(0)}
+    gains: dict[bool, Fraction | int] = {True: 0, False: 0}
     for stock, taken in zip(stocks, counts, strict=True):
         for gain, dear, n in zip(stock.gains, stock.dear, taken, strict=True):
             gains[dear] += gain * n

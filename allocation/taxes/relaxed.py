@@ -102,16 +102,20 @@ def cheapest(offers: Sequence[Offer], dear_rate: int, cheap_rate: int) -> Chosen
 
 def totalled(offers: Sequence[Offer], counts: Counts) -> Chosen:
     """A choice with its net gains."""
+    sums = [gains_of(offer, taken) for offer, taken in zip(offers, counts, strict=True)]
+    return Chosen(counts, sum(dear for dear, _ in sums), sum(cheap for _, cheap in sums))
+
+
+def gains_of(offer: Offer, taken: Sequence[int]) -> tuple[Fraction | int, Fraction | int]:
+    """The gains of one sale by term: the dearer, the cheaper."""
     dear: Fraction | int = 0
     cheap: Fraction | int = 0
-    for offer, taken in zip(offers, counts, strict=True):
-        for j, n in enumerate(taken):
-            gain = offer.base[j] + offer.gains[j] * (n - offer.least[j])
-            if offer.dear[j]:
-                dear += gain
-            else:
-                cheap += gain
-    return Chosen(counts, dear, cheap)
+    for n, least, base, gain, is_dear in zip(taken, offer.least, offer.base, offer.gains, offer.dear, strict=True):
+        if is_dear:
+            dear += base + gain * (n - least)
+        else:
+            cheap += base + gain * (n - least)
+    return dear, cheap
 
 
 def _kinked_tax(chosen: Chosen, scale: Scale) -> Fraction:
