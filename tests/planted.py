@@ -6,20 +6,18 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from allocation.checks.ledger import Ledger, read_ledger
-from allocation.checks.nearness import read_goal
-from allocation.checks.outcome import carry_out
 from allocation.facts import Facts
 from allocation.money import Number, to_decimal
 from allocation.plan import plan_facts
 from allocation.plan_id import identify
 from allocation.planning.choice import Choice
+from allocation.planning.outcome import nothing_done, outcome_of
 from allocation.planning.sheet import lay_out
-from allocation.planning.writing import attainment, nothing_done, outcome_of, snapshot, totals_of, trades_of
+from allocation.planning.writing import attainment, snapshot, totals_of, trades_of
 from allocation.request.complaints import Complaints
 from allocation.request.fields import REQUEST
 from allocation.request.request import Request
-from allocation.trade_plan import LotSale, Status, Trade, TradePlan
+from allocation.trade_plan import LotSale, Side, Status, Trade, TradePlan
 from allocation.verify import verify_plan
 
 Key = tuple[str, str]
@@ -60,33 +58,18 @@ class Asked:
             steps.append(int(quantity / Fraction(self.facts.rules.increment_of(line.symbol))))
         assert not wanted
         outcome = outcome_of(sheet, tuple(steps))
-        plan = TradePlan(
-            plan_id="",
-            status=Status.FEASIBLE,
-            objective=attainment(
-                Choice(tuple(steps), Fraction(1), Fraction(0)), self.facts.rules.objective, Fraction(1)
-            ),
-            trades=trades_of(outcome),
+        choice = Choice(outcome, outcome.distance(), Fraction(0))
+        trades = trades_of(outcome)
+        return TradePlan(
+            plan_id=identify(self.facts, trades),
+            status=Status.OPTIMAL if choice.proved else Status.FEASIBLE,
+            objective=attainment(choice, self.facts.rules.objective, sheet.money(sheet.invested)),
+            trades=trades,
             before=snapshot(nothing_done(sheet)),
             after=snapshot(outcome),
             totals=totals_of(outcome),
             remarks=(),
         )
-        return self._with_objective(plan)
-
-    def _with_objective(self, plan: TradePlan) -> TradePlan:
-        """The plan with the objective of its trades and a bound of zero."""
-        ledger = read_ledger(self.facts)
-        assert isinstance(ledger, Ledger)
-        goal, outcome = read_goal(ledger), carry_out(plan, ledger)
-        distance = Fraction(goal.distance(ledger, outcome.worth, outcome.spare)) / goal.unit ** (
-            2 if goal.squared else 1
-        )
-        relative = self.facts.rules.objective == "relative"
-        whole = Fraction(1) if relative else Fraction(ledger.whole, ledger.grain)
-        found = attainment(Choice((), distance, Fraction(0)), self.facts.rules.objective, whole)
-        status = Status.OPTIMAL if found.value == 0 else Status.FEASIBLE
-        return replace(plan, objective=found, status=status)
 
 
 def with_trade(plan: TradePlan, symbol: str, change: Callable[[Trade], Trade]) -> TradePlan:
@@ -99,6 +82,8 @@ def with_lot(plan: TradePlan, symbol: str, **changes: Any) -> TradePlan:
     """The plan with the first lot of a sale changed."""
 
     def change(trade: Trade) -> Trade:
+        if trade.side == Side.BUY:
+            return trade
         first, *others = trade.lots
         return replace(trade, lots=(replace(first, **changes), *others))
 
