@@ -7,7 +7,15 @@ from typing import Any
 
 from allocation.book.columns import MOST_DECIMALS
 from allocation.book.models import Model, find_model
-from allocation.errors import AllocationError, HoldingError, NumberError, RequestError, RulesError, listed
+from allocation.errors import (
+    AllocationError,
+    HoldingError,
+    MissingPriceError,
+    NumberError,
+    RequestError,
+    RulesError,
+    listed,
+)
 from allocation.model import Account, Portfolio, Position, TaxTreatment, parse_symbol
 from allocation.money import decimals, plain, to_decimal
 from allocation.plan import plan_trades
@@ -125,12 +133,12 @@ def _refuse_quantity_without_symbol(rows: Iterable[Row]) -> None:
 
 
 def _refuse_disputed(unpriced: set[str], known: Known) -> None:
+    """A price on which the book disagrees is as good as none; without such a one, the plan itself says what is missing."""
     disputed = sorted(unpriced & known.disputed)
     if disputed:
-        raise RequestError(
-            f"The account wants {listed(disputed)} without giving a price, and other accounts give different ones. "
-            "Add a row with quantity 0 and the price, or a price column to the models.",
-            disputed,
+        raise MissingPriceError(
+            sorted(unpriced),
+            (f"Other accounts give different prices for {listed(disputed)}: add a row with quantity 0 and the price.",),
         )
 
 

@@ -1,16 +1,20 @@
 """Solve one partition of a book: whole accounts in, their trades and summary rows out; pure, and fit to be sent around."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from allocation.book.account import Known, Outcome, plan_account
+from allocation.book.catalogue import catalogue_of, is_plain
 from allocation.book.columns import money_type, runs_of, summary_schema, trades_schema
+from allocation.book.exact import Wholes
 from allocation.book.models import read_models
+from allocation.book.quick import solve_quickly
 from allocation.rules import Rules
 from allocation.trade_plan import TradePlan
 
@@ -40,8 +44,7 @@ class Planner:
             models,
             {each.name: _sendable(getattr(rules, each.name)) for each in fields(rules)},
         )
-        self.models = read_models(models)
-        self.rules = rules
+        self._read(rules)
 
     def __getstate__(self) -> dict[str, Any]:
         """Read-only mappings cannot be pickled; the table and the plain fields can, and are read again on arrival."""
@@ -49,14 +52,32 @@ class Planner:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        table, given = self._sent
-        self.models = read_models(table)
-        self.rules = Rules(**given)
+        self._read(Rules(**self._sent[1]))
+
+    def _read(self, rules: Rules) -> None:
+        self.rules = rules
+        self.models = read_models(self._sent[0])
+        self.catalogue = catalogue_of(self.models, self.known, rules) if is_plain(rules) else None
 
 
 def solve_partition(positions: pa.Table, planner: Planner) -> Book:
     """The trades and summary of the accounts in a table whose rows stand together by account."""
-    return book_of(list(_outcomes(positions, planner)), planner.money)
+    starts = runs_of(positions.column("account_id"))
+    quick = None
+    if planner.catalogue is not None:
+        quick = solve_quickly(positions, planner.catalogue, planner.rules, planner.money)
+    if quick is None:
+        return book_of([_outcome(positions, span, planner) for span in pairwise(starts)], planner.money)
+    left = np.flatnonzero(~quick.done)
+    rest = book_of([_outcome(positions, (starts[i], starts[i + 1]), planner) for i in left], planner.money)
+    if not len(left):
+        return Book(quick.trades, quick.summary)
+    number = dict(zip(rest.summary.column("account_id").to_pylist(), left, strict=True))
+    traded = [number[account_id] for account_id in rest.trades.column("account_id").to_pylist()]
+    return Book(
+        _interleaved(quick.trades, quick.account_of_trade, rest.trades, np.array(traded, np.int64)),
+        _interleaved(quick.summary, quick.account_of_row, rest.summary, left),
+    )
 
 
 def book_of(outcomes: Sequence[Outcome], money: pa.DataType) -> Book:
@@ -72,11 +93,15 @@ def join_books(books: Iterable[Book], money: pa.DataType, stopped_after: str | N
     return Book(trades, summary, stopped_after)
 
 
-def _outcomes(positions: pa.Table, planner: Planner) -> Iterator[Outcome]:
-    starts = runs_of(positions.column("account_id"))
-    for start, end in pairwise(starts):
-        rows = positions.slice(start, end - start).to_pylist()
-        yield plan_account(rows, planner.models, planner.known, planner.rules)
+def _outcome(positions: pa.Table, span: tuple[int, int], planner: Planner) -> Outcome:
+    rows = positions.slice(span[0], span[1] - span[0]).to_pylist()
+    return plan_account(rows, planner.models, planner.known, planner.rules)
+
+
+def _interleaved(one: pa.Table, account_of_one: Wholes, other: pa.Table, account_of_other: Wholes) -> pa.Table:
+    """The rows of both in the order of their accounts."""
+    order = np.argsort(np.concatenate([account_of_one, account_of_other]), kind="stable")
+    return pa.concat_tables([one, other]).take(pa.array(order))
 
 
 def _trades(outcomes: Iterable[Outcome], money: pa.DataType) -> pa.Table:

@@ -57,7 +57,8 @@ class Survey:
 
     def _note(self, batch: pa.Table, name: str) -> None:
         for row in batch.select(["symbol", name]).group_by(["symbol", name]).aggregate([]).to_pylist():
-            if row["symbol"] is not None and row[name] is not None:
+            # A line without a price is waiting for one; a line without a step of its own trades in the usual ones.
+            if row["symbol"] is not None and (row[name] is not None or name == "increment"):
                 self._found[name].setdefault(row["symbol"].strip(), set()).add(row[name])
 
 

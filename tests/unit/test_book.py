@@ -137,6 +137,17 @@ def test_every_refusal_is_named(lines: Sequence[Line], code: str, told: str) -> 
     assert told in message
 
 
+def test_a_book_of_one_security_and_one_model_still_names_strangers() -> None:
+    models = pa.table({"model_id": ["growth"], "symbol": ["VTI"], "weight": ["1"]})
+    lines = [("a", "calm", "VTI", "1", "250.10", "0"), ("b", "growth", "XYZ", "1", None, "0"), *TWO_ACCOUNTS[:1]]
+
+    book = rebalance_book(positions(lines), models)
+
+    assert refusal(book, "a")[0] == "model_unknown"
+    assert refusal(book, "b")[0] == "price_missing"
+    assert trades_of(book, "anna") == {"VTI": 4}
+
+
 def test_a_model_that_comes_to_more_than_the_whole_refuses_its_accounts_only() -> None:
     models = pa.table({"model_id": ["growth", "calm"], "symbol": ["VTI", "BND"], "weight": ["1.2", "1"]})
 
@@ -162,8 +173,8 @@ def test_a_price_on_which_the_book_disagrees_is_not_guessed() -> None:
     book = rebalance_book(positions(lines), MODELS)
 
     code, message = refusal(book, "ben")
-    assert code == "request_invalid"
-    assert "BND" in message
+    assert code == "price_missing"
+    assert "different prices for BND" in message
 
 
 def test_an_account_of_cash_alone_is_a_row_without_a_symbol() -> None:
