@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import ceil, floor
 
 from allocation.taxes.lots import LotSlice
+from allocation.taxes.straight import corners
 from allocation.taxes.term import Term
 from allocation.taxes.wash import ZERO, disallowed_units, washing_order
 
@@ -93,13 +94,21 @@ def gain_runs(
     A run ends where a lot ends; where that is within an increment, that increment is a run by itself. Wash sales add the
     points from which on losses begin or cease to count. `replaced` as in `gain_of`.
     """
-    step = Fraction(increment)
-    most = floor(sum((Fraction(lot.quantity) for lot in lots), ZERO) / step)
-    corners = {0, most}
-    for point in (*_lot_ends(lots), *_wash_corners(lots, price, replaced)):
-        corners |= {k for k in (floor(point / step), ceil(point / step)) if k <= most}
-    gains = {k: gain_of(lots, k * step, price, replaced) for k in sorted(corners)}
+    if not replaced and not any(lot.recent for lot in lots):
+        found, unit = corners(lots, price, increment)
+        gains = {k: Gain(Fraction(short, unit), Fraction(long, unit)) for k, short, long in found}
+    else:
+        gains = _washed_gains(lots, price, Fraction(increment), replaced)
     return tuple(_joined(_run(low, high, gains[low], gains[high]) for low, high in pairwise(gains)))
+
+
+def _washed_gains(lots: Sequence[LotSlice], price: Decimal, step: Fraction, replaced: Fraction) -> dict[int, Gain]:
+    """The gains of the sales, in steps, between which gains are linear."""
+    most = floor(sum((Fraction(lot.quantity) for lot in lots), ZERO) / step)
+    stops = {0, most}
+    for point in (*_lot_ends(lots), *_wash_corners(lots, price, replaced)):
+        stops |= {k for k in (floor(point / step), ceil(point / step)) if k <= most}
+    return {k: gain_of(lots, k * step, price, replaced) for k in sorted(stops)}
 
 
 def _lot_ends(lots: Sequence[LotSlice]) -> Iterator[Fraction]:

@@ -1,6 +1,6 @@
 """The lots of a position in the order in which a sale consumes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -99,8 +99,7 @@ def in_order(lots: Sequence[LotSlice], taxes: Taxes, price: Decimal) -> tuple[Lo
         return tuple(sorted(usual, key=lambda lot: lot.acquired or date.min, reverse=True))
     if method == LotMethod.HIFO:
         return tuple(sorted(usual, key=lambda lot: -lot.unit_cost))
-    rates = {Term.SHORT: Fraction(taxes.short_term_rate), Term.LONG: Fraction(taxes.long_term_rate)}
-    return tuple(sorted(usual, key=lambda lot: (rates[lot.term] * lot.gain_per_unit(price), -lot.unit_cost)))
+    return tuple(sorted(usual, key=_tax_key(taxes, price)))
 
 
 def require_day(taxes: Taxes, positions: Iterable[Position]) -> None:
@@ -136,6 +135,14 @@ def elsewhere_pooled(portfolios: Iterable[Portfolio], account: str, symbol: str)
         for position in portfolio.positions
         if position.symbol == symbol
     )
+
+
+def _tax_key(taxes: Taxes, price: Decimal) -> Callable[[LotSlice], tuple[Fraction | int, Decimal]]:
+    """Sorts by rate·gain of one unit, which a rate of zero makes nothing, then the dearest first."""
+    rates = {Term.SHORT: Fraction(taxes.short_term_rate), Term.LONG: Fraction(taxes.long_term_rate)}
+    if not any(rates.values()):
+        return lambda lot: (0, -lot.unit_cost)
+    return lambda lot: (rates[lot.term] * lot.gain_per_unit(price), -lot.unit_cost)
 
 
 def _by_age(lot: LotSlice) -> tuple[date, Decimal, int]:

@@ -1,5 +1,6 @@
 """Tax on gains and losses of a whole plan: each term nets its own first, then what is left of a loss nets the other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -44,8 +45,10 @@ def net_loss(short: Fraction, long: Fraction) -> Fraction:
     return max(ZERO, -(short + long))
 
 
-def shares_of(amount: Fraction, claims: list[Fraction], otherwise: list[Fraction]) -> list[Fraction]:
+def shares_of(amount: Fraction, claims: list[Fraction], otherwise: Callable[[], list[Fraction]]) -> list[Fraction]:
     """Divide an amount in proportion to claims; where no claim is above zero, in proportion to `otherwise`."""
-    chosen = claims if any(claims) else otherwise
+    if not amount:
+        return [ZERO] * len(claims)
+    chosen = claims if any(claims) else otherwise()
     whole = sum(chosen, ZERO)
-    return [amount * claim / whole if whole else ZERO for claim in chosen]
+    return [amount * claim / whole for claim in chosen]

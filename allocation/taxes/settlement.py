@@ -178,13 +178,19 @@ def _settled(lines: Sequence[Line], choice: Choice, washes_before: tuple[str, ..
 def _account_taxes(
     lines: Sequence[Line], gains: Sequence[Gain], choice: Choice, tax: Fraction, rates: Rates
 ) -> dict[str, Fraction]:
-    accounts = sorted({line.account for line in lines if line.taxed})
-    own, otherwise = [], []
-    for account in accounts:
-        at = [i for i, line in enumerate(lines) if line.account == account]
-        own.append(tax_on(sum((gains[i].short for i in at), ZERO), sum((gains[i].long for i in at), ZERO), rates))
-        otherwise.append(sum((_winning(lines[i], choice.taken[i], rates) for i in at), ZERO))
-    return dict(zip(accounts, shares_of(tax, own, otherwise), strict=True))
+    at: dict[str, list[int]] = {}
+    for i, line in enumerate(lines):
+        if line.taxed:
+            at.setdefault(line.account, []).append(i)
+    own = [
+        tax_on(sum((gains[i].short for i in each), ZERO), sum((gains[i].long for i in each), ZERO), rates)
+        for each in at.values()
+    ]
+
+    def winning() -> list[Fraction]:
+        return [sum((_winning(lines[i], choice.taken[i], rates) for i in each), ZERO) for each in at.values()]
+
+    return dict(zip(at, shares_of(tax, own, winning), strict=True))
 
 
 def _trade_taxes(
@@ -198,8 +204,11 @@ def _trade_taxes(
     for account, tax in by_account.items():
         at = [i for i, line in enumerate(lines) if line.account == account]
         claims = [max(ZERO, rates.short * gains[i].short + rates.long * gains[i].long) for i in at]
-        otherwise = [_winning(lines[i], choice.taken[i], rates) for i in at]
-        for i, due in zip(at, shares_of(tax, claims, otherwise), strict=True):
+
+        def winning(at: list[int] = at) -> list[Fraction]:
+            return [_winning(lines[i], choice.taken[i], rates) for i in at]
+
+        for i, due in zip(at, shares_of(tax, claims, winning), strict=True):
             found[i] = due
     return found
 
