@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, lcm
 
 from allocation.taxes.lots import LotSlice
-from allocation.taxes.straight import corners
+from allocation.taxes.straight import Corner, corners
 from allocation.taxes.term import Term
 from allocation.taxes.wash import ZERO, disallowed_units, washing_order
 
@@ -94,21 +94,25 @@ def gain_runs(
     A run ends where a lot ends; where that is within an increment, that increment is a run by itself. Wash sales add the
     points from which on losses begin or cease to count. `replaced` as in `gain_of`.
     """
-    if not replaced and not any(lot.recent for lot in lots):
-        found, unit = corners(lots, price, increment)
-        gains = {k: Gain(Fraction(short, unit), Fraction(long, unit)) for k, short, long in found}
+    if replaced or any(lot.recent for lot in lots):
+        found, unit = _washed_corners(lots, price, Fraction(increment), replaced)
     else:
-        gains = _washed_gains(lots, price, Fraction(increment), replaced)
-    return tuple(_joined(_run(low, high, gains[low], gains[high]) for low, high in pairwise(gains)))
+        found, unit = corners(lots, price, increment)
+    bends = [corner for i, corner in enumerate(found) if i in (0, len(found) - 1) or _bends(*found[i - 1 : i + 2])]
+    return tuple(_run(before, after, unit) for before, after in pairwise(bends))
 
 
-def _washed_gains(lots: Sequence[LotSlice], price: Decimal, step: Fraction, replaced: Fraction) -> dict[int, Gain]:
-    """The gains of the sales, in steps, between which gains are linear."""
+def _washed_corners(
+    lots: Sequence[LotSlice], price: Decimal, step: Fraction, replaced: Fraction
+) -> tuple[list[Corner], int]:
+    """As `corners`, where some losses do not count."""
     most = floor(sum((Fraction(lot.quantity) for lot in lots), ZERO) / step)
     stops = {0, most}
-    for point in (*_lot_ends(lots), *_wash_corners(lots, price, replaced)):
+    for point in (*_lot_ends(lots), *_wash_bends(lots, price, replaced)):
         stops |= {k for k in (floor(point / step), ceil(point / step)) if k <= most}
-    return {k: gain_of(lots, k * step, price, replaced) for k in sorted(stops)}
+    gains = {k: gain_of(lots, k * step, price, replaced) for k in sorted(stops)}
+    unit = lcm(*(amount.denominator for gain in gains.values() for amount in (gain.short, gain.long)))
+    return [(k, int(gain.short * unit), int(gain.long * unit)) for k, gain in gains.items()], unit
 
 
 def _lot_ends(lots: Sequence[LotSlice]) -> Iterator[Fraction]:
@@ -118,7 +122,7 @@ def _lot_ends(lots: Sequence[LotSlice]) -> Iterator[Fraction]:
         yield sold
 
 
-def _wash_corners(lots: Sequence[LotSlice], price: Decimal, replaced: Fraction) -> Iterator[Fraction]:
+def _wash_bends(lots: Sequence[LotSlice], price: Decimal, replaced: Fraction) -> Iterator[Fraction]:
     """Quantities sold at which what was bought in the window is just used up by the losses up to some lot.
 
     While one lot is being sold, the losses of it and of older lots grow by one unit for one, and what stays of recent
@@ -146,21 +150,15 @@ def _wash_corners(lots: Sequence[LotSlice], price: Decimal, replaced: Fraction) 
         sold += size
 
 
-def _run(low: int, high: int, before: Gain, after: Gain) -> GainRun:
-    steps = high - low
-    short, long = (after.short - before.short) / steps, (after.long - before.long) / steps
-    return GainRun(low + 1, high, before.short + short, short, before.long + long, long)
+def _bends(before: Corner, here: Corner, after: Corner) -> bool:
+    """Whether gains leave a straight line here."""
+    back, ahead = here[0] - before[0], after[0] - here[0]
+    return any((here[term] - before[term]) * ahead != (after[term] - here[term]) * back for term in (1, 2))
 
 
-def _joined(runs: Iterator[GainRun]) -> Iterator[GainRun]:
-    """Runs that go on in a straight line become one."""
-    last: GainRun | None = None
-    for run in runs:
-        if last and (last.short_per_step, last.long_per_step) == (run.short_per_step, run.long_per_step):
-            last = GainRun(last.low, run.high, last.short, last.short_per_step, last.long, last.long_per_step)
-            continue
-        if last:
-            yield last
-        last = run
-    if last:
-        yield last
+def _run(before: Corner, after: Corner, unit: int) -> GainRun:
+    """The sales after one corner up to the next."""
+    steps = after[0] - before[0]
+    short, long = Fraction(after[1] - before[1], steps * unit), Fraction(after[2] - before[2], steps * unit)
+    first = Fraction(before[1], unit) + short, Fraction(before[2], unit) + long
+    return GainRun(before[0] + 1, after[0], first[0], short, first[1], long)
