@@ -10,6 +10,7 @@ from allocation.checks.improvement import check_doing_nothing, check_invested, c
 from allocation.checks.ledger import read_ledger
 from allocation.checks.nearness import check_objective, read_goal
 from allocation.checks.outcome import carry_out
+from allocation.checks.remarks import check_remarks
 from allocation.checks.reported import check_snapshots, check_taxes, check_totals
 from allocation.checks.sales import check_gains, check_lots, check_method
 from allocation.checks.trades import (
@@ -58,5 +59,6 @@ _CHECKS = (
     check_weights_beside_trades,
     check_totals,
     check_order,
+    check_remarks,
 )
 _CHECKS_OF_THE_GOAL = (check_objective, check_doing_nothing, check_invested, check_not_improvable)

@@ -12,6 +12,7 @@ from allocation.plan import plan_facts
 from allocation.plan_id import identify
 from allocation.planning.choice import Choice
 from allocation.planning.outcome import nothing_done, outcome_of
+from allocation.planning.remarks import remarks_on
 from allocation.planning.sheet import lay_out
 from allocation.planning.writing import attainment, snapshot, totals_of, trades_of
 from allocation.request.complaints import Complaints
@@ -68,7 +69,7 @@ class Asked:
             before=snapshot(nothing_done(sheet)),
             after=snapshot(outcome),
             totals=totals_of(outcome),
-            remarks=(),
+            remarks=tuple(remarks_on(outcome)),
         )
 
 

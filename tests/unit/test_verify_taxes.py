@@ -378,6 +378,40 @@ def test_the_oldest_losses_are_washed_first():
     assert faults_of(here, with_lots(plan, "A", *other)) == {"wash_sale"}
 
 
+# Remarks
+
+
+def without_remark(plan: TradePlan, code: str) -> TradePlan:
+    assert code in {remark.code for remark in plan.remarks}
+    return replace(plan, remarks=tuple(r for r in plan.remarks if r.code != code))
+
+
+def test_a_wash_sale_that_is_hidden_is_found():
+    here = washed(an_account(cash=50, A=[(5, 12, OLD), (3, 10, "2026-11-01")]))
+    plan = here.written({"A": -5})
+
+    assert faults_of(here, without_remark(plan, "wash_sale_risk")) == {"remark"}
+    others = tuple(replace(r, symbols=("B",)) for r in plan.remarks)
+    assert faults_of(here, replace(plan, remarks=others)) == {"remark"}
+
+
+def test_a_gain_that_nobody_knows_is_said():
+    here, untaxed = asked(), asked(short_term_rate="0", long_term_rate="0")
+    plan = here.written({"B": -1})
+
+    assert faults_of(here, without_remark(plan, "cost_basis_unknown")) == {"remark"}
+    assert faults_of(untaxed, plan) == {"remark"}
+
+
+def test_a_net_loss_is_said():
+    here = asked([(10, 12, OLD)])
+    plan = here.written({"A": -10})
+
+    assert faults_of(here, without_remark(plan, "net_loss_carried")) == {"remark"}
+    even = asked([(10, 10, OLD)])
+    assert faults_of(even, replace(even.written({"A": -10}), remarks=plan.remarks)) == {"remark"}
+
+
 # Proofs
 
 
