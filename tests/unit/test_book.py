@@ -1,5 +1,6 @@
 """A book: many accounts in one call, each as if it were planned by itself."""
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
 
+from allocation.__main__ import main
 from allocation.book import Book, Progress, rebalance_book, rebalance_files
 from allocation.errors import RequestError
 from allocation.model import Account, Portfolio, Position
@@ -350,3 +352,48 @@ def write(path: Path, table: pa.Table) -> Path:
         with pa.ipc.new_file(path, table.schema) as file:
             file.write_table(table)
     return path
+
+
+def test_the_example_of_the_document_runs_as_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    accounts, models = docs / "examples" / "book_accounts.csv", docs / "examples" / "book_models.csv"
+    out = tmp_path / "trades.csv"
+
+    status = main(["book", str(accounts), "--models", str(models), "--out", str(out), "--workers", "1"])
+
+    said, told = capsys.readouterr()
+    assert status == 0
+    assert json.loads(said)["statuses"] == {"optimal": 3, "refused": 1}
+    assert "4 of 4 accounts, 1 refused" in told
+    assert f"```text\n{out.read_text()}```" in (docs / "book.md").read_text()
+
+
+def test_the_command_reads_the_rules_of_a_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accounts, models = write(tmp_path / "a.csv", positions(TWO_ACCOUNTS)), write(tmp_path / "m.csv", MODELS)
+    rules, misspelt = tmp_path / "rules.json", tmp_path / "misspelt.json"
+    rules.write_text('{"selling": "never"}')
+    misspelt.write_text('{"seling": "never"}')
+    command = ["book", str(accounts), "--models", str(models), "--out", str(tmp_path / "out"), "--workers", "1"]
+
+    assert main([*command, "--rules", str(rules)]) == 0
+    assert set(pq.read_table(tmp_path / "out" / "trades.parquet").column("side").to_pylist()) == {"buy"}
+    capsys.readouterr()
+    assert main([*command, "--rules", str(misspelt)]) == 2
+    assert "seling" in capsys.readouterr().err
+
+
+def test_a_command_that_is_interrupted_says_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts, models = write(tmp_path / "a.csv", many(700)), write(tmp_path / "m.csv", PRICED)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("allocation.book.command._Telling.__call__", interrupt)
+    status = main(["book", str(accounts), "--models", str(models), "--out", str(tmp_path), "--workers", "1"])
+
+    said, told = capsys.readouterr()
+    assert status == 130
+    assert f"Stopped after account {json.loads(said)['stopped_after']}" in told
+    assert (tmp_path / "trades.partial.parquet").exists()
