@@ -1,4 +1,4 @@
-"""The command line: `python -m allocation plan REQUEST.json`, `schema`, `verify REQUEST.json PLAN.json`, `book ACCOUNTS`.
+"""The command line: `python -m allocation plan REQUEST.json` and its companions; `--help` names them all.
 
 Exit status 0 with an answer, 1 when a verified plan has faults, 2 when the request is refused; never a traceback.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from allocation.errors import AllocationError, NotSupportedError, RequestError
+from allocation.errors import AllocationError, RequestError
 from allocation.plan import plan_facts
 from allocation.request import LARGEST_REQUEST, read_request
 from allocation.request.strict_json import read_json
@@ -46,9 +46,6 @@ def _say(answer: dict[str, Any], status: int) -> int:
 
 
 def _run(arguments: list[str]) -> Answer:
-    later = _LATER.get(arguments[0]) if arguments else None
-    if later:
-        raise NotSupportedError(f"{arguments[0]} ({later}) is not calculated by this version.", (arguments[0],))
     chosen = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], Answer] = chosen.command
     return command(chosen)
@@ -65,6 +62,19 @@ def _verify(chosen: argparse.Namespace) -> Answer:
     faults = verify_plan(read_plan(_read(chosen.plan)), request.to_facts())
     told = [{"code": fault.code, "message": fault.message} for fault in faults]
     return {"verified": not faults, "faults": told}, 1 if faults else 0
+
+
+def _frontier(chosen: argparse.Namespace) -> Answer:
+    from allocation.frontier import Over, trace_frontier  # noqa: PLC0415  only what a command needs is loaded
+
+    points = trace_frontier(read_request(_read(chosen.request)).to_facts(), Over(chosen.over))
+    return {"over": chosen.over, "points": [point.as_dict() for point in points]}, 0
+
+
+def _least_contribution(chosen: argparse.Namespace) -> Answer:
+    from allocation.contribution import find_least_contribution  # noqa: PLC0415  as above
+
+    return find_least_contribution(read_request(_read(chosen.request)).to_facts()).as_dict(), 0
 
 
 def _schema(_: argparse.Namespace) -> Answer:
@@ -87,17 +97,14 @@ def _read_rules(name: str) -> Rules:
     return read_request(b'{"accounts": [{}], "target": {"weights": {}}, "rules": ' + text + b"}").to_rules()
 
 
-_LATER = {
-    "frontier": "drift against trades, taxes or turnover",
-    "least-contribution": "the least money in that reaches the target",
-}
-
-
 class _Parser(argparse.ArgumentParser):
     """A parser that refuses like the rest of us."""
 
     def error(self, message: str) -> NoReturn:
-        usage = "Commands: plan REQUEST.json, schema, verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE"
+        usage = (
+            "Commands: plan REQUEST.json, frontier REQUEST.json, least-contribution REQUEST.json, schema, "
+            "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE"
+        )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
 
@@ -107,6 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="print the plan for a request")
     plan.add_argument("request", help="a JSON file, or - for standard input")
     plan.set_defaults(command=_plan)
+    frontier = commands.add_parser("frontier", help="print the best plan for every number of trades, or other budget")
+    frontier.add_argument("request", help="a JSON file, or - for standard input")
+    frontier.add_argument("--over", choices=("trades", "tax", "turnover"), default="trades", help="what is budgeted")
+    frontier.set_defaults(command=_frontier)
+    least = commands.add_parser("least-contribution", help="print the least money in that needs no sale")
+    least.add_argument("request", help="a JSON file, or - for standard input")
+    least.set_defaults(command=_least_contribution)
     schema = commands.add_parser("schema", help="print the JSON Schemas of request and response")
     schema.set_defaults(command=_schema)
     verify = commands.add_parser("verify", help="check a plan against its request, independently")

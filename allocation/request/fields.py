@@ -58,7 +58,7 @@ SECURITY = Object(
     "What is known of a security. `increment` is its smallest tradable step in units; `classes` are fractions of its value.",
     {
         "price": Key(Maybe(NUMBER), None),
-        "increment": Key(NUMBER, "1"),
+        "increment": Key(Maybe(NUMBER), None),
         "classes": Key(Maybe(MapOf(SHARE)), None),
         "half_spread": Key(SHARE, "0"),
     },

@@ -64,7 +64,7 @@ class Request:
             "costs": Costs(**told["costs"]),
             "taxes": _taxes(told["taxes"]),
             "location": dict(zip(_symbols(told["location"]), told["location"].values(), strict=True)),
-            "increments": {s: security["increment"] for s, security in securities.items()},
+            "increments": {s: each["increment"] for s, each in securities.items() if each["increment"] is not None},
             "half_spreads": spreads,
         }
         return Rules(**{**told, **translated})

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,28 @@ def test_bad_input_is_refused_with_its_culprit(shell, changes, code, culprit):
     assert culprit in error["culprits"]
 
 
-@pytest.mark.parametrize("command", ["frontier", "least-contribution"])
-def test_commands_of_later_versions_are_refused_by_name(shell, command):
-    error = shell.refused(command, "--over", "trades", "x.json")
+@pytest.mark.parametrize("over", ["trades", "turnover"])
+def test_the_frontier_ends_with_the_plan(shell, over):
+    request = shell.file(a_request())
 
-    assert (error["code"], error["culprits"]) == ("not_supported", [command])
+    _, told, _ = shell.run("frontier", request, "--over", over)
+    _, plan, _ = shell.run("plan", request)
+
+    assert told["over"] == over
+    assert told["points"][-1]["plan"] == plan
+
+
+def test_the_least_contribution_comes_with_a_plan_without_sales(shell):
+    status, told, _ = shell.run("least-contribution", shell.file(a_request()))
+
+    assert status == 0
+    # 10 × 250.10 is 60 % of 4,168.333…; there are 4,112.55.
+    assert Decimal(told["contribution"]) == Decimal("55.79")
+    assert {trade["side"] for trade in told["plan"]["trades"]} == {"buy"}
+
+
+def test_a_frontier_over_something_else_is_refused(shell):
+    assert "--over" in shell.refused("frontier", "x.json", "--over", "luck")["message"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("plan",), ("plant", "x"), ("plan", "a", "b"), ("plan", "--fast", "x")])

@@ -287,7 +287,7 @@ def test_every_rule_written_out_at_its_default_changes_nothing():
                   "max_tax": None, "wash_sale_days": 30, "harvest": None},
         "location": {},
     }  # fmt: skip
-    written_out = {"VTI": {"price": 250, "increment": 1, "classes": None, "half_spread": 0}}
+    written_out = {"VTI": {"price": 250, "increment": None, "classes": None, "half_spread": 0}}
 
     assert asked(rules=rules, securities=written_out).to_rules() == asked(securities={"VTI": {"price": 250}}).to_rules()
 
