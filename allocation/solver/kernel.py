@@ -4,12 +4,16 @@ The kernel counts regrets in floats with a margin for rounding. Where a rival co
 not fit into 64 bits, it says so, and the search in whole numbers has the last word.
 """
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from allocation.rules import Objective
+from allocation.solver.kernel_batch import solve_book
+from allocation.solver.kernel_compiled import COMPILED
 from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines
-from allocation.solver.kernel_settle import IMPOSSIBLE, ONLY, settle
-from allocation.solver.kernel_walk import Limits
+from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY
 from allocation.solver.problem import Line, Problem
 from allocation.solver.question import Run
 
@@ -35,16 +39,23 @@ class Proposal:
 
 
 def propose(problem: Problem, width: int = 4096, visits: int = 300_000) -> Proposal | None:
-    """The kernel's plan; None where amounts do not fit. The same on every machine, compiled or not."""
+    """The kernel's plan; None where amounts do not fit. The same compiled or not."""
     columns = _columns(problem)
     if columns is None:
         return None
     lines, cash = columns
-    steps = [0] * len(problem.lines)
-    proved, multiplier, slack = settle(lines, cash, Limits(width, visits, True), steps)
-    if proved == IMPOSSIBLE or slack == float("inf"):
-        return Proposal((), multiplier, False, slack)
-    return Proposal(tuple(steps), multiplier, proved == ONLY, slack)
+    steps, values, bounds, prices, proved = [0] * len(problem.lines), [0.0], [0.0], [0.0], [NOTHING]
+    question = ([0, len(steps)], *lines, [cash.free], [cash.target], [cash.most])
+    limits = (cash.weight, cash.squared, width, visits, True)
+    if COMPILED.solve_book is None:
+        solve_book(*question, *limits, steps, values, bounds, prices, proved)
+    else:
+        outcome = [np.array(column) for column in (steps, values, bounds, prices, proved)]
+        COMPILED.solve_book(*(np.array(column) for column in question), *limits, *outcome)
+        steps, values, bounds, prices, proved = (column.tolist() for column in outcome)
+    if proved[0] in (IMPOSSIBLE, NOTHING):
+        return Proposal((), prices[0], False, math.inf)
+    return Proposal(tuple(steps), prices[0], proved[0] == ONLY, values[0] - bounds[0])
 
 
 def _columns(problem: Problem) -> tuple[Lines, Cash] | None:

@@ -1,15 +1,18 @@
-"""Whole accounts for the kernel, in columns: one with any runs of trades, one of plain lines, or a book of those."""
+"""Whole accounts for the kernel, in columns: a book of them, or one."""
+
+import math
 
 from allocation.solver.kernel_columns import reals, wholes
-from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines
-from allocation.solver.kernel_settle import ONLY, OPEN, settle
+from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines, spends
+from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY, settle
 from allocation.solver.kernel_walk import Limits
 
 # The largest amount, in grains, that sums and differences of amounts may reach.
 LARGEST = float(1 << 58)
 
 
-def solve_columns(
+def solve_book(
+    offsets: list[int],
     step: list[int],
     gap: list[int],
     weight: list[float],
@@ -18,89 +21,107 @@ def solve_columns(
     high: list[int],
     spent: list[int],
     rate: list[int],
-    free: int,
-    cash_target: int,
-    most_cash: int,
+    free: list[int],
+    cash_target: list[int],
+    most_cash: list[int],
     cash_weight: float,
     squared: bool,
     width: int,
     visits: int,
     unique: bool,
     steps: list[int],
-) -> tuple[int, float, float]:
-    """Solve one account of any lines; the arguments are the fields of `Lines`, `Cash` and `Limits`."""
-    lines = Lines(step, gap, weight, first, low, high, spent, rate)
-    cash = Cash(free, cash_target, most_cash, cash_weight, squared)
-    return settle(lines, cash, Limits(width, visits, unique), steps)
+    values: list[float],
+    bounds: list[float],
+    prices: list[float],
+    proved: list[int],
+) -> None:
+    """Solve every account by itself; account a has the lines from offsets[a] to offsets[a + 1].
 
-
-def solve_plain(
-    step: list[int],
-    held: list[int],
-    target: list[int],
-    lowest: list[int],
-    highest: list[int],
-    begin: int,
-    end: int,
-    free: int,
-    cash_target: int,
-    squared: bool,
-    limits: Limits,
-    steps: list[int],
-    result: list[float],
-) -> int:
-    """Solve the account whose plain lines stand from `begin` to `end`; returns what is proved.
-
-    Fills in its steps, and in `result` the value (Σ φ), a lower bound on it and the price on cash.
+    The arguments are those of `Lines`, `Cash` (by account) and `Limits`. Fills in the last five columns: the steps of every line; by account Σ φ, a lower bound on it, the price on cash and
+    what is proved. The bound is 0 where nothing better is known.
     """
-    count = end - begin
-    lines = Lines(wholes(count), wholes(count), reals(count), wholes(count + 1), *_four_columns(count))
-    most, largest = max(0, free), 0.0
-    for line in range(count):
-        most -= step[begin + line] * lowest[begin + line]
-        largest += float(step[begin + line]) * -float(lowest[begin + line])
-    for line in range(count):
-        here = begin + line
-        lines.step[line] = lines.rate[line] = step[here]
-        lines.gap[line], lines.weight[line] = target[here] - held[here], 1.0
-        lines.first[line], lines.low[line], lines.spent[line] = line, lowest[here], step[here] * lowest[here]
-        lines.high[line] = min(highest[here], most // step[here])
-        largest += float(step[here]) * float(lines.high[line] + 1) + abs(float(target[here])) + abs(float(held[here]))
-    lines.first[count] = count
-    if largest + abs(float(free)) + abs(float(cash_target)) > LARGEST:
-        return OPEN
-    mine = wholes(count)
-    proved, price, slack = settle(lines, Cash(free, cash_target, UNLIMITED, 1.0, squared), limits, mine)
-    value, left = 0.0, free
-    for line in range(count):
-        steps[begin + line] = mine[line]
-        left -= lines.step[line] * mine[line]
-        value += _deviation(lines.step[line] * mine[line] - lines.gap[line], squared)
-    value += _deviation(left - cash_target, squared)
-    result[0], result[1], result[2] = value, value if proved == ONLY else value - slack, price
-    return proved
-
-
-def solve_account(
-    step: list[int],
-    held: list[int],
-    target: list[int],
-    lowest: list[int],
-    highest: list[int],
-    free: int,
-    cash_target: int,
-    squared: bool,
-    width: int,
-    visits: int,
-    unique: bool,
-    steps: list[int],
-    result: list[float],
-) -> int:
-    """Solve one account of plain lines; as `solve_plain`."""
+    lines = Lines(step, gap, weight, first, low, high, spent, rate)
     limits = Limits(width, visits, unique)
-    return solve_plain(
-        step, held, target, lowest, highest, 0, len(step), free, cash_target, squared, limits, steps, result
+    for account in range(len(offsets) - 1):
+        begin, end = offsets[account], offsets[account + 1]
+        mine, chosen = _lines_of(lines, begin, end), wholes(end - begin)
+        cash = Cash(free[account], cash_target[account], most_cash[account], cash_weight, squared)
+        status, price, slack = NOTHING, 0.0, math.inf
+        _afford(mine, cash)
+        if _fits(mine, cash):
+            status, price, slack = settle(mine, cash, limits, chosen)
+        value = 0.0
+        if status != IMPOSSIBLE and 0.0 <= slack < math.inf:
+            value = _value(mine, cash, chosen)
+            for line in range(end - begin):
+                steps[begin + line] = chosen[line]
+        prices[account], proved[account], values[account] = price, status, value
+        bounds[account] = value if status == ONLY else max(0.0, value - slack)
+
+
+def _lines_of(lines: Lines, begin: int, end: int) -> Lines:
+    """The lines of one account, as lines of their own."""
+    begin_run, end_run = lines.first[begin], lines.first[end]
+    count, runs = end - begin, end_run - begin_run
+    mine = Lines(
+        wholes(count),
+        wholes(count),
+        reals(count),
+        wholes(count + 1),
+        wholes(runs),
+        wholes(runs),
+        wholes(runs),
+        wholes(runs),
     )
+    for line in range(begin, end):
+        mine.step[line - begin], mine.gap[line - begin] = lines.step[line], lines.gap[line]
+        mine.weight[line - begin] = lines.weight[line]
+        mine.first[line - begin + 1] = lines.first[line + 1] - begin_run
+    for run in range(begin_run, end_run):
+        mine.low[run - begin_run], mine.high[run - begin_run] = lines.low[run], lines.high[run]
+        mine.spent[run - begin_run], mine.rate[run - begin_run] = lines.spent[run], lines.rate[run]
+    return mine
+
+
+def _afford(lines: Lines, cash: Cash) -> None:
+    """Leave out the steps that no sales could pay for."""
+    most = max(0, cash.free)
+    for line in range(len(lines.step)):
+        least = lines.spent[lines.first[line]]
+        for run in range(lines.first[line] + 1, lines.first[line + 1]):
+            least = min(least, lines.spent[run])
+        most -= least
+    for run in range(len(lines.low)):
+        affordable = lines.low[run] + max(0, (most - lines.spent[run]) // lines.rate[run])
+        lines.high[run] = min(lines.high[run], affordable)
+
+
+def _fits(lines: Lines, cash: Cash) -> bool:
+    """Whether no sum or difference of amounts can leave 64 bits."""
+    largest = abs(float(cash.free)) + abs(float(cash.target))
+    for line in range(len(lines.step)):
+        step = float(lines.step[line])
+        largest += abs(float(lines.gap[line]))
+        for run in range(lines.first[line], lines.first[line + 1]):
+            low, high = abs(float(lines.low[run])), abs(float(lines.high[run]))
+            largest += abs(float(lines.spent[run])) + (step + float(lines.rate[run])) * (low + high + 1.0)
+    return largest < LARGEST
+
+
+def _value(lines: Lines, cash: Cash, steps: list[int]) -> float:
+    """Σ weight·φ of a plan, cash included."""
+    value, left = 0.0, cash.free
+    for line in range(len(steps)):
+        run = lines.first[line]
+        while lines.high[run] < steps[line]:
+            run += 1
+        left -= spends(lines, run, steps[line])
+        value += lines.weight[line] * _deviation(lines.step[line] * steps[line] - lines.gap[line], cash.squared)
+    return value + cash.weight * _deviation(left - cash.target, cash.squared)
+
+
+def _deviation(off: int, squared: bool) -> float:
+    return float(off) * float(off) if squared else float(abs(off))
 
 
 def solve_accounts(
@@ -110,7 +131,7 @@ def solve_accounts(
     target: list[int],
     lowest: list[int],
     highest: list[int],
-    cash: list[int],
+    free: list[int],
     cash_target: list[int],
     squared: bool,
     width: int,
@@ -122,31 +143,10 @@ def solve_accounts(
     prices: list[float],
     proved: list[int],
 ) -> None:
-    """Solve a book: account a has the lines from offsets[a] to offsets[a + 1]. Fills in the last five columns."""
-    limits, result = Limits(width, visits, unique), reals(3)
-    for account in range(len(offsets) - 1):
-        begin, end = offsets[account], offsets[account + 1]
-        proved[account] = solve_plain(
-            step,
-            held,
-            target,
-            lowest,
-            highest,
-            begin,
-            end,
-            cash[account],
-            cash_target[account],
-            squared,
-            limits,
-            steps,
-            result,
-        )
-        values[account], bounds[account], prices[account] = result[0], result[1], result[2]
-
-
-def _four_columns(count: int) -> tuple[list[int], list[int], list[int], list[int]]:
-    return wholes(count), wholes(count), wholes(count), wholes(count)
-
-
-def _deviation(off: int, squared: bool) -> float:
-    return float(off) * float(off) if squared else float(abs(off))
+    """As `solve_book` for plain lines: any number of steps from `lowest` to `highest`, free of costs."""
+    gap = [wanted - has for wanted, has in zip(target, held, strict=True)]
+    spent = [each * fewest for each, fewest in zip(step, lowest, strict=True)]
+    most = [UNLIMITED] * len(free)
+    columns = (step, gap, [1.0] * len(step), list(range(len(step) + 1)), lowest, highest, spent, step)
+    limits = (squared, width, visits, unique)
+    solve_book(offsets, *columns, free, cash_target, most, 1.0, *limits, steps, values, bounds, prices, proved)

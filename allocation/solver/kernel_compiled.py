@@ -11,11 +11,13 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from allocation.solver import (
     kernel_batch,
@@ -26,6 +28,9 @@ from allocation.solver import (
     kernel_states,
     kernel_walk,
 )
+from allocation.solver.kernel_lines import UNLIMITED
+
+Wholes = npt.NDArray[np.int64]
 
 _log = logging.getLogger(__name__)
 _PARTS: tuple[ModuleType, ...] = (
@@ -37,15 +42,15 @@ _PARTS: tuple[ModuleType, ...] = (
     kernel_settle,
     kernel_batch,
 )
+# Functions so small and so often called that a call with its many columns would cost more than they do.
+_SMALL = {"spends", "excess", "nearest", "cheapest", "wanted_cash", "regret_beyond", "cash_regret", "least_ahead"}
 
 
 class Compiled:
     """The compiled kernel of this process, once there is one."""
 
     def __init__(self) -> None:
-        self.solve_columns: Callable[..., Any] | None = None
-        self.solve_account: Callable[..., Any] | None = None
-        self.solve_accounts: Callable[..., Any] | None = None
+        self.solve_book: Callable[..., None] | None = None
         self._started = False
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -61,7 +66,15 @@ class Compiled:
         """Whether the compiled kernel is ready after so long; False where there is no numba."""
         self.make_ready()
         self._done.wait(seconds)
-        return self.solve_columns is not None
+        return self.solve_book is not None
+
+    @property
+    def solve_accounts(self) -> Callable[..., None] | None:
+        """`kernel_batch.solve_accounts` on arrays of int64 (floats: float64); None until it is ready.
+
+        It releases the interpreter's lock, and accounts are independent, so several threads may share a book.
+        """
+        return None if self.solve_book is None else partial(_solve_accounts, self.solve_book)
 
     def _compile(self) -> None:
         try:
@@ -69,11 +82,9 @@ class Compiled:
         except ImportError as missing:
             _log.info("The kernel runs uncompiled: %s", missing)
         else:
-            functions = _bind(numba)
-            _call_once(functions)
-            self.solve_account = functions["solve_account"]
-            self.solve_accounts = functions["solve_accounts"]
-            self.solve_columns = functions["solve_columns"]
+            solve_book = _bind(numba)["solve_book"]
+            _call_once(solve_book)
+            self.solve_book = solve_book
         finally:
             self._done.set()
 
@@ -81,19 +92,43 @@ class Compiled:
 COMPILED = Compiled()
 
 
+def _solve_accounts(
+    solve_book: Callable[..., None],
+    offsets: Wholes,
+    step: Wholes,
+    held: Wholes,
+    target: Wholes,
+    lowest: Wholes,
+    highest: Wholes,
+    free: Wholes,
+    cash_target: Wholes,
+    squared: bool,
+    width: int,
+    visits: int,
+    unique: bool,
+    *outcome: Any,
+) -> None:
+    count = len(step)
+    line = (step, target - held, np.ones(count), np.arange(count + 1), lowest, highest, step * lowest, step)
+    # An array that must not be written to would be another type to numba, and compiled for anew.
+    columns = [np.require(column, requirements=("C", "W")) for column in (offsets, *line, free, cash_target)]
+    most = np.full(len(free), UNLIMITED)
+    solve_book(*columns, most, 1.0, bool(squared), width, visits, bool(unique), *outcome)
+
+
 def _bind(numba: ModuleType) -> dict[str, Any]:
     """Every function of the kernel in one namespace, compiled when it is first called."""
     numba.config.CACHE_DIR = str(_machine_code_folder(numba.__version__))
-    compiled = numba.njit(cache=True, nogil=True)
+    options = {"cache": True, "nogil": True, "error_model": "numpy"}
     namespace: dict[str, Any] = {}
     for part in _PARTS:
         namespace |= {name: value for name, value in vars(part).items() if not name.startswith("__")}
     for name, plain in [(n, v) for n, v in namespace.items() if isinstance(v, FunctionType)]:
         bound = FunctionType(plain.__code__, namespace, name, plain.__defaults__)
         bound.__module__, bound.__qualname__ = plain.__module__, plain.__qualname__
-        namespace[name] = compiled(bound)
+        namespace[name] = numba.njit(bound, inline="always" if name in _SMALL else "never", **options)
     for array_version in (wholes, reals, nth_least):
-        namespace[array_version.__name__] = compiled(array_version)
+        namespace[array_version.__name__] = numba.njit(array_version, **options)
     return namespace
 
 
@@ -113,15 +148,13 @@ def nth_least(numbers: Any, count: int, place: int) -> float:
     return float(ordered[place])
 
 
-def _call_once(functions: dict[str, Any]) -> None:
+def _call_once(solve_book: Callable[..., None]) -> None:
     """The first call compiles, or loads what an earlier process compiled."""
-    one, none = np.ones(1, np.int64), np.zeros(1, np.int64)
-    ends, result = np.array([0, 1], np.int64), np.zeros(3)
-    limits = (True, 16, 16, True)
-    functions["solve_columns"](one, one, np.ones(1), ends, none, one, none, one, 1, 0, 2, 1.0, *limits, none.copy())
-    functions["solve_account"](one, none, one, none, one, 1, 0, *limits, none.copy(), result)
-    outcome = (none.copy(), np.zeros(1), np.zeros(1), np.zeros(1), none.copy())
-    functions["solve_accounts"](ends, one, none, one, none, one, one, none, *limits, *outcome)
+    whole, one = np.ones(1, np.int64), np.ones(1)
+    ends = np.array([0, 1])
+    line = (whole, whole, one, ends, whole - 1, whole.copy(), whole - 1, whole)
+    outcome = (whole.copy(), one.copy(), one.copy(), one.copy(), whole.copy())
+    solve_book(ends, *line, whole, whole - 1, whole * UNLIMITED, 1.0, True, 16, 16, True, *outcome)
 
 
 def _machine_code_folder(numba_version: str) -> Path:

@@ -143,6 +143,8 @@ def regret_beyond(cash: PricedCash, off: float) -> float:
     if cash.line.squared:
         further = off - cash.wanted
         return further * (cash.line.weight * further + cash.slope)
+    if cash.wanted == 0.0:
+        return (cash.price + cash.line.weight) * off if off > 0.0 else (cash.price - cash.line.weight) * off
     return cash.line.weight * (abs(off) - abs(cash.wanted)) + cash.price * (off - cash.wanted)
 
 

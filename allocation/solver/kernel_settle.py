@@ -7,8 +7,9 @@ from allocation.solver.kernel_price import balance, least_spent, most_spent
 from allocation.solver.kernel_states import margin_of, new_best
 from allocation.solver.kernel_walk import Limits, base_of, walk
 
-# What is proved: nothing can be done; a plan and a bound; the best objective up to the slack; the one best plan.
-IMPOSSIBLE, OPEN, BEST, ONLY = 0, 1, 2, 3
+# What is proved: no plan is possible; nothing, for want of a plan; a plan and a bound; the best objective up to the
+# slack; the one best plan.
+IMPOSSIBLE, NOTHING, OPEN, BEST, ONLY = 0, 1, 2, 3, 4
 
 
 def settle(lines: Lines, cash: Cash, limits: Limits, steps: list[int]) -> tuple[int, float, float]:
@@ -25,7 +26,7 @@ def settle(lines: Lines, cash: Cash, limits: Limits, steps: list[int]) -> tuple[
     best = new_best()
     moves = walk(base, limits, best)
     if best.regret[0] == math.inf:
-        return (IMPOSSIBLE if best.dropped[0] == math.inf else OPEN), price, math.inf
+        return (IMPOSSIBLE if best.dropped[0] == math.inf else NOTHING), price, math.inf
     move = best.move[0]
     while move >= 0:
         steps[moves.line[move]] += moves.steps[move]

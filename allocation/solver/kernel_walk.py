@@ -149,6 +149,7 @@ def _try_single_steps(base: Base, best: Best, moves: Moves, scratch: list[int]) 
             if total < least:
                 least, chosen = total, side
     if chosen >= 0:
+        best.moved[0] += float(base.lines.rate[base.lines.first[chosen // 2]])
         move = add_move(moves, -1, chosen // 2, 1 - 2 * (chosen % 2))
         offer(best, moves, base.cash, least, 0, move, scratch)
 

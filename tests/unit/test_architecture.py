@@ -27,7 +27,7 @@ class Layer:
 LAYERS = {
     "core": Layer((), knows=("solver", "verify")),
     "verify": Layer(("verify", "checks"), knows=("core",)),
-    "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy")),
+    "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy", "numba")),
     "ports": Layer(("ports",), knows=("core",)),
     "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
     "request": Layer(("request",), knows=("core",)),
