@@ -1,0 +1,58 @@
+"""The least Σ(value − target)² (l2) and Σ|value − target| (l1) of every case, as exact decimals.
+
+Worked out apart from this engine: l1 as an integer programme in CP-SAT (OR-Tools), l2 by a search in exact fractions around
+its Lagrangian bound; the smallest by hand and by trying everything.
+"""
+
+OPTIMA = {
+    "sharpe 10000": {"l2": "398977.527429308376", "l1": "1317.07968"},
+    "sharpe 30000": {"l2": "82674.671862625884", "l1": "638.719168"},
+    "sharpe 50000": {"l2": "401995.637863575604", "l1": "1178.899902"},
+    "sharpe 80000": {"l2": "173064.95479215238", "l1": "783.49965"},
+    "sharpe 100000": {"l2": "176196.699036628768", "l1": "1008.256626"},
+    "hrp 30000": {"l2": "506656.269846070412", "l1": "1435.579658"},
+    "hrp 50000": {"l2": "593444.284995581372", "l1": "1398.939306"},
+    "hrp 100000": {"l2": "63998.91166022832", "l1": "594.898668"},
+    "two funds evenly": {"l2": "0", "l1": "0"},
+    "two funds that do not fit": {"l2": "1400", "l1": "60"},
+    "one fund too dear": {"l2": "13650", "l1": "190"},
+    "three funds, one too dear": {"l2": "8424", "l1": "144"},
+    "round lots": {"l2": "2912", "l1": "80"},
+    "one of two": {"l2": "950", "l1": "50"},
+    "two dear funds": {"l2": "338", "l1": "30"},
+    "GOOG, AAPL and TSLA": {"l2": "744", "l1": "44"},
+    "a million won": {"l2": "350000000", "l1": "30000"},
+    "from one into another": {"l2": "0", "l1": "0"},
+    "half after a move": {"l2": "1188.72", "l1": "55.2"},
+    "five funds of three classes": {"l2": "14559.8475", "l1": "219.4"},
+    "seven classes of one owner": {"l2": "119.83285056976", "l1": "28.002568"},
+    "four sectors": {"l2": "0", "l1": "0"},
+    "nothing new": {"l2": "0", "l1": "0"},
+    "what makes it even": {"l2": "0", "l1": "0"},
+    "more than that": {"l2": "0", "l1": "0"},
+    "money out": {"l2": "0", "l1": "0"},
+    "into a balanced pair": {"l2": "0", "l1": "0"},
+    "into an unbalanced pair": {"l2": "0", "l1": "0"},
+    "one without a weight": {"l2": "2220000", "l1": "2200"},
+    "into nothing": {"l2": "0", "l1": "0"},
+    "one euro": {"l2": "1.52", "l1": "2"},
+    "three deviations": {"l2": "0", "l1": "0"},
+    "a fifth stays in cash": {"l2": "5000", "l1": "100"},
+    "all needed": {"l2": "0", "l1": "0"},
+    "not all needed": {"l2": "60000", "l1": "400"},
+    "a stranger among them": {"l2": "13334", "l1": "200"},
+    "a thousand in proportion": {"l2": "0", "l1": "0"},
+    "a thousand out in proportion": {"l2": "0", "l1": "0"},
+    "cents": {"l2": "0", "l1": "0"},
+    "coins": {"l2": "360", "l1": "36"},
+    "world and emerging": {"l2": "3800", "l1": "100"},
+    "five dollars": {"l2": "0.5", "l1": "1"},
+    "money out, no buying": {"l2": "800000000", "l1": "40000"},
+    "all in one, with a commission": {"l2": "19801", "l1": "199"},
+    "half in one, with a commission": {"l2": "1", "l1": "1"},
+}
+HOUSEHOLD_OPTIMA = {
+    "two accounts, two funds": {"l2": "0", "l1": "0"},
+    "two accounts, three funds": {"l2": "0", "l1": "0"},
+    "too little in one account": {"l2": "38474", "l1": "296"},
+}

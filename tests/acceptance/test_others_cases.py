@@ -1,0 +1,48 @@
+"""What other projects test and show, asked of this engine: the proved optimum, whatever the order of the rows."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests.acceptance.cases import CASH_FLOWS, HOUSEHOLDS, WHOLE_SHARES, Case
+from tests.acceptance.optima import HOUSEHOLD_OPTIMA, OPTIMA
+from tests.brute_force.answering import answer_of
+
+LAST_DIGIT = Fraction(1, 10**12)
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["", "backwards"])
+@pytest.mark.parametrize("objective", ["l2", "l1"])
+@pytest.mark.parametrize("case", [*WHOLE_SHARES, *CASH_FLOWS], ids=lambda case: case.name)
+def test_the_optimum_of_others_cases_is_found_and_proved(case: Case, objective, backwards):
+    answer = answer_of(case.request(objective, backwards))
+
+    assert answer["status"] == "optimal"
+    assert_objective(answer, Fraction(OPTIMA[case.name][objective]), objective)
+
+
+@pytest.mark.parametrize("case", [*WHOLE_SHARES, *CASH_FLOWS], ids=lambda case: case.name)
+def test_the_order_of_rows_does_not_matter_to_others_cases(case: Case):
+    assert answer_of(case.request("l2")) == answer_of(case.request("l2", backwards=True))
+
+
+@pytest.mark.parametrize("objective", ["l2", "l1"])
+@pytest.mark.parametrize("name", HOUSEHOLDS, ids=lambda name: name.split(": ")[1])
+def test_the_optimum_of_others_households_is_found(name, objective):
+    request = HOUSEHOLDS[name]
+
+    answer = answer_of({**request, "rules": {"objective": objective}})
+    turned = answer_of({**request, "accounts": request["accounts"][::-1], "rules": {"objective": objective}})
+
+    assert_objective(answer, Fraction(HOUSEHOLD_OPTIMA[name.split(": ")[1]][objective]), objective)
+    assert answer == turned
+
+
+def assert_objective(answer: dict[str, Any], optimum: Fraction, objective: str) -> None:
+    """The value is that of the optimum, rounded up at its twelfth decimal; the bound is not above it."""
+    power = 2 if objective == "l2" else 1
+    value, bound = Fraction(answer["objective"]["value"]), Fraction(answer["objective"]["bound"])
+
+    assert max(Fraction(0), value - LAST_DIGIT) ** power <= optimum <= value**power
+    assert bound**power <= optimum
