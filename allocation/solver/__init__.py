@@ -1,10 +1,11 @@
-"""The numerics behind a plan. `solve(problem)` is the whole interface.
+"""The numerics behind a plan. `solve(problem)` is the whole interface for one account with separable lines.
 
-In three moves: find the price on cash at which the lines nearly balance (`multiplier`), let every line pick its
-cheapest trade at that price (`pricing`), then search the deviations from there (`menu`, `search`): first at a glance for
-a good plan, improved by `exchange`, then through everything that could beat it, which proves the best. What l1 leaves
-open, because it does not care which line falls short, `leftover` settles; where one share is worth more than all the
-rest, `branch` fixes its quantity first.
+Every criterion is folded into one whole number and every line into legs along which its cost is convex (`folding`). Then
+in three moves: find the price on cash at which the lines nearly balance (`multiplier`), let every line pick its cheapest
+trade at that price (`pricing`), and search the deviations from there (`menu`, `search`), which proves the best plan. Where
+a first walk does not, `exchange` improves the plan and `outlook` bounds what is ahead more tightly. What l1 leaves open,
+because it does not care which line falls short, `leftover` settles; where one share is worth more than all the rest,
+`branch` fixes its quantity first.
 """
 
 from allocation.rules import Objective

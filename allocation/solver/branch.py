@@ -13,7 +13,8 @@ from allocation.solver.multiplier import cash_price
 from allocation.solver.pricing import Priced
 from allocation.solver.search import Effort, Found, Scope, Search
 
-_GLANCE = Effort(Scope.NEAREST, width=24, visits=10**9, tie_visits=10**9)
+_QUICK = Effort(Scope.EVERYTHING, width=400, visits=400, tie_visits=400)
+_GLANCE = Effort(Scope.NEAREST, width=24, visits=12_000, tie_visits=12_000)
 _TRIAL = Effort(Scope.EVERYTHING, width=20_000, visits=15_000, tie_visits=15_000)
 _LOOK = replace(_GLANCE, thorough=True)
 _PROOF = replace(_TRIAL, visits=60_000, thorough=True)
@@ -34,8 +35,9 @@ class Solver:
         """The best plan by its folded cost (not regret), with `dropped` the least cost any unseen plan could have."""
         self._problems += 1
         priced = Priced(folded, cash_price(folded))
-        found = Search(priced, _GLANCE, first_look(priced)).run()
-        found = Search(priced, _TRIAL, found).run()
+        found = Search(priced, _QUICK, first_look(priced)).run()
+        if found.dropped is not None:
+            found = Search(priced, _TRIAL, Search(priced, _GLANCE, found).run()).run()
         if not self._settled(priced, found):
             found = Search(priced, _LOOK, found).run()
             if not priced.proves(found.regret):

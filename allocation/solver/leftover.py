@@ -13,8 +13,8 @@ from math import gcd
 
 from allocation.solver.folding import Folded, Row
 
-# Bits of the longest sum worth writing down, and overshooting trades worth telling apart.
-_MOST_BITS = 12_000_000
+# Bits worth shifting (a tenth of a second or two), and overshooting trades worth telling apart.
+_MOST_SHIFTED = 600_000_000
 _MOST_OVERSHOOTING = 24
 
 Sums = dict[int, int]
@@ -38,7 +38,7 @@ def least_leftover(folded: Folded) -> tuple[tuple[int, ...], int] | None:
         return None
     grid = gcd(*(row.step for row in rows))
     reach = folded.cash // grid - sum(row.legs[0].low * row.step // grid for row in rows)
-    if not 0 <= reach <= _MOST_BITS:
+    if reach < 0 or reach * sum((row.legs[-1].high - row.legs[0].low).bit_length() for row in rows) > _MOST_SHIFTED:
         return None
     plain = [_choices(row, grid, 0) for row in rows]
     found = _least(folded, grid, reach, plain)
