@@ -167,6 +167,41 @@ def test_a_proof_stands_only_where_no_allowed_step_improves(rules, faults):
     assert proved(asked(**rules), {}) == faults
 
 
+@pytest.mark.parametrize("objective", ["l2", "l1", "relative"])
+@pytest.mark.parametrize("costs", [{}, {"rate": "0.01"}])
+def test_the_best_plan_and_no_neighbour_of_it_stands_as_proved(objective, costs):
+    here = Asked(
+        a_question({"A": "0.3", "B": "0.4"}, PRICES, an_account(cash=205, A=40, B=20), objective=objective, costs=costs)
+    )
+    best = {symbol: int(quantity) for symbol, quantity in here.plan.shares.items()}
+
+    assert proved(here, best) == set()
+    for symbol in best:
+        for step in (-1, 1):
+            assert "not_optimal" in proved(here, {**best, symbol: best[symbol] + step})
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "0.5", "1.25"])
+def test_a_quantity_that_is_no_number_of_steps_is_found(quantity):
+    here = Asked(a_question(WEIGHTS, PRICES, an_account(cash=200, A="40.25", B=20)))
+    plan = here.written({"A": 1})
+
+    assert here.faults(with_trade(plan, "A", lambda t: replace(t, quantity=Decimal(quantity)))) == {"quantity"}
+
+
+@pytest.mark.parametrize(
+    ("weight", "target"),
+    [("0.399999", "0.6000006000006"), ("0.400001", "0.5999994000006"), ("0.3999989", "0.6")],
+)
+def test_weights_within_a_millionth_of_the_whole_are_the_whole(weight, target):
+    here = Asked(a_question({"A": "0.6", "B": weight}, {"A": 6, "B": 4}, an_account(A=10_000, B=10_100)))
+    plan = here.written({"B": -1})
+
+    assert here.faults(plan) - {"worse_than_nothing"} == set()
+    told = here.written({"A": -1}).trades[0].weight_target
+    assert abs(told - Decimal(target)) < Decimal("1e-12")
+
+
 def test_a_bound_that_one_step_beats_is_found():
     here = asked()
     plan = here.written({})
