@@ -5,8 +5,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from allocation.errors import NotSupportedError
+from allocation.planning.judging import rank_of
 from allocation.planning.runs import part_of
-from allocation.planning.solving import best_answer, best_of
+from allocation.planning.solving import best_answer
+from allocation.solver.coupled.judge import judge
 from allocation.solver.question import Answer, Holding, Question, Run
 
 Stretch = tuple[int, int, int]
@@ -15,8 +17,9 @@ Stretch = tuple[int, int, int]
 def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
     """The best answer after which no buyable line can be bought further, neither by a step nor by selling less.
 
-    So all such plans whose cheapest further purchase costs m leave less than m in cash; ask for each m. A cap on trades
-    or turnover may forbid the further purchase: where the best plan without the condition meets it that way, it is best.
+    So all such plans whose cheapest further purchase costs m leave less than m in cash; ask for each m. Where caps forbid
+    a further purchase, or a smaller sale saves tax as well, the questions allow a little too much: then only answers that
+    prove invested count, and the bound is that of all.
     """
     free = best_answer(question)
     if free is None or not any(buyable) or _is_invested(question, free.steps, buyable):
@@ -27,15 +30,27 @@ def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
             "Give cash a target, or choose l2.",
             ("rules.objective",),
         )
-    found = best_of(question, (_left_below(question, buyable, m) for m in _prices(question, buyable)))
-    capped = question.most_trades is not None or question.most_turnover is not None
-    return replace(found, bound=min(found.bound, free.bound)) if found and capped else found
+    asked = [_left_below(question, buyable, m) for m in _prices(question, buyable)]
+    if question.most_trades is not None:
+        asked += [
+            _left_below(question, buyable, m, untraded=True) for m in (*_prices(question, buyable, least=True), None)
+        ]
+    wider = [found for each in asked if (found := best_answer(each))]
+    if question.tax is not None:
+        narrower = [_left_below(_without_sales(question, buyable), buyable, m) for m in _prices(question, buyable)]
+        wider += [found for each in narrower if (found := best_answer(each))]
+    invested = [found for found in wider if _is_invested(question, found.steps, buyable)]
+    if not invested:
+        return None
+    best = min(invested, key=lambda found: rank_of(question, found.steps))
+    bounds = [found.bound for found in (*wider, *([free] if question.most_turnover is not None else []))]
+    return replace(best, bound=min(best.value, *bounds))
 
 
-def _prices(question: Question, buyable: Sequence[bool]) -> list[int]:
-    """What a further purchase may cost where every line has one at least as dear."""
+def _prices(question: Question, buyable: Sequence[bool], least: bool = False) -> list[int]:
+    """What a further purchase may cost where every line (or with `least`, any line) has one at least as dear."""
     found = [[price for _, _, price in _further(line)] for line in _chosen(question, buyable)]
-    dearest = min(max(prices) for prices in found)
+    dearest = (max if least else min)(max(prices) for prices in found)
     return sorted({price for prices in found for price in prices if 0 < price <= dearest})
 
 
@@ -43,18 +58,34 @@ def _chosen(question: Question, buyable: Sequence[bool]) -> list[Holding]:
     return [line for line, may in zip(question.lines, buyable, strict=True) if may]
 
 
-def _left_below(question: Question, buyable: Sequence[bool], price: int) -> Question:
-    """The question whose answers leave less cash than any further purchase costs, none of them cheaper than this."""
+def _left_below(question: Question, buyable: Sequence[bool], price: int | None, untraded: bool = False) -> Question:
+    """The question whose answers leave less cash than any further purchase costs, none of them cheaper than this.
+
+    Args:
+        price: None where no buyable line is to trade at all.
+        untraded: whether what a line costs that does not trade is left out of account.
+    """
     lines = tuple(
-        replace(line, runs=tuple(_dear(line, price))) if may else line
+        replace(line, runs=tuple(_dear(line, price, untraded))) if may else line
         for line, may in zip(question.lines, buyable, strict=True)
     )
-    return replace(question, lines=lines, highest_cash=price - 1)
+    return replace(question, lines=lines, highest_cash=None if price is None else price - 1)
 
 
-def _dear(line: Holding, least: int) -> Iterator[Run]:
+def _without_sales(question: Question, buyable: Sequence[bool]) -> Question:
+    """The question without sales of lines that may be bought."""
+    return replace(
+        question,
+        lines=tuple(
+            replace(line, runs=tuple(run for run in line.runs if run.low >= 0)) if may else line
+            for line, may in zip(question.lines, buyable, strict=True)
+        ),
+    )
+
+
+def _dear(line: Holding, least: int | None, untraded: bool) -> Iterator[Run]:
     for low, high, price in _further(line):
-        if price >= least:
+        if (least is not None and price >= least) or (untraded and low == high == 0):
             yield part_of(next(run for run in line.runs if run.low <= low <= run.high), low, high)
 
 
@@ -72,28 +103,20 @@ def _further(line: Holding) -> Iterator[Stretch]:
 
 
 def _is_invested(question: Question, steps: Sequence[int], buyable: Sequence[bool]) -> bool:
-    """Whether nothing can be bought further, the caps on trades and turnover considered."""
+    """Whether nothing can be bought further, the caps and taxes considered."""
     cash = [purse.cash for purse in question.purses]
     for line, k in zip(question.lines, steps, strict=True):
         cash[line.account] -= _run(line, k).spent(k)
     spare = sum(cash) - question.reserve
-    for line, k, may in zip(question.lines, steps, buyable, strict=True):
-        further = _next(line, k)
-        if not may or further is None or not _within_caps(question, steps, line, k, further):
+    for n, (line, k, may) in enumerate(zip(question.lines, steps, buyable, strict=True)):
+        further = _next(line, k) if may else None
+        if further is None:
             continue
         price = _run(line, further).spent(further) - _run(line, k).spent(k)
-        if price <= min(cash[line.account], spare):
+        affordable = price <= min(cash[line.account], spare)
+        if (affordable or question.tax) and judge(question, (*steps[:n], further, *steps[n + 1 :])):
             return False
     return True
-
-
-def _within_caps(question: Question, steps: Sequence[int], line: Holding, k: int, further: int) -> bool:
-    trades = sum(1 for step in steps if step) - bool(k) + bool(further)
-    turnover = sum(other.step * abs(step) for other, step in zip(question.lines, steps, strict=True))
-    turnover += line.step * (abs(further) - abs(k))
-    return (question.most_trades is None or trades <= question.most_trades) and (
-        question.most_turnover is None or turnover <= question.most_turnover
-    )
 
 
 def _next(line: Holding, k: int) -> int | None:

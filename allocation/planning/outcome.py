@@ -33,16 +33,17 @@ class Outcome:
     def affordable(self) -> bool:
         """Whether every account pays for itself, the reserve is kept, and no more tax is paid than allowed."""
         cash, most = self.cash(), self.sheet.rules.taxes.max_tax
-        return min(cash) >= 0 and sum(cash) >= self.sheet.reserve and (most is None or self.tax <= most)
+        enough = all(left >= 0 for left in cash) and sum(cash, Fraction(0)) >= self.sheet.reserve
+        return enough and (most is None or self.tax <= most)
 
-    def cash(self) -> list[Fraction | int]:
+    def cash(self) -> list[Fraction]:
         """Cash of each account, in grains; taxes may take parts of a grain."""
         sheet = self.sheet
-        cash: list[Fraction | int] = [account.cash for account in sheet.accounts]
+        cash = [account.cash for account in sheet.accounts]
         for line, k, cost in zip(sheet.lines, self.steps, self.costs, strict=True):
             cash[line.account] -= line.step * k + cost
         paid = self.settlement.by_account if self.settlement and self.settlement.tax else {}
-        return [left - paid.get(a.id, 0) * sheet.grains for a, left in zip(sheet.accounts, cash, strict=True)]
+        return [left - paid.get(a.id, Fraction(0)) * sheet.grains for a, left in zip(sheet.accounts, cash, strict=True)]
 
     def values(self) -> dict[str, int]:
         """Grains in each security over all accounts."""
@@ -62,14 +63,14 @@ class Outcome:
     def distance(self) -> Fraction:
         """Σ φ in money (l1), squared money (l2), or squared fractions of the targets (relative)."""
         sheet, objective = self.sheet, self.sheet.rules.objective
-        idle = sum(self.cash()) - sheet.reserve
+        idle = sum(self.cash(), Fraction(0)) - sheet.reserve
         offs = [(idle - sheet.cash_target, sheet.cash_target)]
-        offs += [(value - cell.aim, cell.aim) for value, cell in zip(self.cells(), sheet.cells, strict=True)]
+        offs += [(Fraction(value - cell.aim), cell.aim) for value, cell in zip(self.cells(), sheet.cells, strict=True)]
         if objective == Objective.RELATIVE:
-            return sum((Fraction(off, aim) ** 2 for off, aim in offs if aim), Fraction(0))
+            return sum(((off / aim) ** 2 for off, aim in offs if aim), Fraction(0))
         if objective == Objective.L1:
-            return Fraction(sum(abs(off) for off, _ in offs), sheet.grains)
-        return Fraction(sum(off * off for off, _ in offs), sheet.grains**2)
+            return sum((abs(off) for off, _ in offs), Fraction(0)) / sheet.grains
+        return sum((off * off for off, _ in offs), Fraction(0)) / sheet.grains**2
 
 
 def outcome_of(sheet: Sheet, steps: tuple[int, ...]) -> Outcome:

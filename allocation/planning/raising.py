@@ -15,6 +15,7 @@ from allocation.solver.question import Answer, Holding, Question, Run
 
 # Combinations of limits that are asked one by one; more are only found for a few accounts that all miss cash.
 _MOST_ASKED = 400
+_IDLE = (NO_TRADE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,14 @@ class Limit:
     together: bool = False
 
 
+Limits = tuple[Limit | None, ...]
+
+
 def raise_cash(question: Question) -> Answer | None:
     """The best way to raise the missing cash in which every sale is needed; no trades when none is missing."""
     short = sum(purse.cash for purse in question.purses) < question.reserve
     needy = [n for n, purse in enumerate(question.purses) if purse.cash < 0 or short]
-    lines = tuple(line if line.account in needy else replace(line, runs=(NO_TRADE,)) for line in question.lines)
+    lines = tuple(line if line.account in needy else replace(line, runs=_IDLE) for line in question.lines)
     asked = replace(question, lines=lines)
     if not needy:
         return best_answer(asked)
@@ -46,18 +50,23 @@ def raise_cash(question: Question) -> Answer | None:
     return replace(answer, bound=min(answer.bound, free.bound if free else answer.bound))
 
 
-def _limits(question: Question, needy: Sequence[int], short: bool) -> Iterator[tuple[Limit, ...]]:
-    """One limit for each account that may sell; all of them may share one limit on what is left over all."""
-    own = {n: _sizes(question, [n]) for n in needy}
+def _limits(question: Question, needy: Sequence[int], short: bool) -> Iterator[Limits]:
+    """What is asked of each account that may sell: nothing sold, or a limit of its own or of all together."""
+    own: list[list[Limit | None]] = [[*_nothing(question, n), *map(Limit, _sizes(question, [n]))] for n in needy]
     if not short:
-        yield from product(*([Limit(size) for size in own[n]] for n in needy))
+        yield from product(*own)
         return
     for together in _sizes(question, needy):
         shared = Limit(together, together=True)
-        yield (shared,) * len(needy)
-        if len(question.purses) > 1:
-            mixed = product(*([shared, *map(Limit, own[n])] for n in needy))
-            yield from (chosen for chosen in mixed if any(limit != shared for limit in chosen))
+        mixed = product(*([shared, *each] for each in own)) if len(question.purses) > 1 else iter([(shared,)])
+        yield from (chosen for chosen in mixed if shared in chosen)
+    if len(question.purses) > 1:
+        yield from (chosen for chosen in product(*own) if any(chosen))
+
+
+def _nothing(question: Question, account: int) -> list[None]:
+    """Selling nothing is a choice for an account that misses no cash of its own."""
+    return [None] if question.purses[account].cash >= 0 else []
 
 
 def _sizes(question: Question, accounts: Sequence[int]) -> list[int]:
@@ -65,16 +74,18 @@ def _sizes(question: Question, accounts: Sequence[int]) -> list[int]:
     return sorted({size for line in lines for _, _, size in _reductions(line) if size > 0})
 
 
-def _limited(question: Question, needy: Sequence[int], limits: tuple[Limit, ...]) -> Question:
-    """The question whose answers keep to one limit in each account."""
-    by_account = dict(zip(needy, limits, strict=True))
+def _limited(question: Question, needy: Sequence[int], limits: Limits) -> Question:
+    """The question whose answers keep to these limits."""
+    by_account = {n: limit for n, limit in zip(needy, limits, strict=True) if limit}
     lines = tuple(
-        replace(line, runs=tuple(_needed(line, by_account[line.account].size))) if line.account in by_account else line
+        replace(line, runs=tuple(_needed(line, by_account[line.account].size)) if line.account in by_account else _IDLE)
         for line in question.lines
     )
     if len(question.purses) == 1:
-        return replace(question, lines=lines, highest_cash=limits[0].size - 1)
-    shared = [limit.size - 1 for limit in limits if limit.together]
+        return replace(
+            question, lines=lines, highest_cash=min((each.size - 1 for each in by_account.values()), default=None)
+        )
+    shared = [limit.size - 1 for limit in by_account.values() if limit.together]
     purses = tuple(
         replace(purse, highest=by_account[n].size - 1) if n in by_account and not by_account[n].together else purse
         for n, purse in enumerate(question.purses)

@@ -31,7 +31,7 @@ def snapshot(outcome: Outcome) -> Snapshot:
     held = [0] * len(sheet.accounts)
     for line, k in zip(sheet.lines, outcome.steps, strict=True):
         held[line.account] += line.held + line.step * k
-    together = Fraction(sum(cash))
+    together = sum(cash, Fraction(0))
     off = abs(together - sheet.reserve - sheet.cash_target)
     off += sum(abs(value - cell.target) for cell, value in zip(sheet.cells, cells, strict=True))
     drift = Fraction(off, 2 * invested)
