@@ -180,6 +180,22 @@ def household(accounts: dict[str, Numbers], prices: Numbers, weights: Numbers) -
     return {"accounts": told, "securities": securities, "target": {"weights": weights}, "rules": {}}
 
 
+# Nothing is sold, so the heaviest line sets the whole: max(held value ÷ weight) − what is there, in whole cents.
+LEAST_CONTRIBUTIONS = {
+    "2000": Case("bonds too light", CALCULATOR, FUNDS, {"Stocks": "0.6", "Bonds": "0.4"},
+                 held={"Stocks": "6000", "Bonds": "2000"}),
+    "0": Case("balanced", CALCULATOR, FUNDS, {"Stocks": "0.6", "Bonds": "0.4"}, held={"Stocks": "6000", "Bonds": "4000"}),
+    "8000": Case("far too light", CALCULATOR, FUNDS, {"Stocks": "0.5", "Bonds": "0.5"},
+                 held={"Stocks": "9000", "Bonds": "1000"}),
+    "50000": Case("what makes it even", PBAL, FOOBAR, HALVES, held=FOOBAR_HELD),
+    "500": Case("MSFT too light", COREBALANCE, TECH, TECH_WEIGHTS, held={"AAPL": "10", "MSFT": "5"}),
+    "50": Case("three deviations", COREBALANCE, {"A": "10", "B": "10", "C": "10"}, {"A": "0.5", "B": "0.3", "C": "0.2"},
+               held={"A": "10", "B": "5"}),
+    # 6,160 ÷ 0.6 − 9,360 = 906.666…
+    "906.67": Case("coins", REBALANCER, {"BTC": "44000", "ETH": "3000", "SOL": "100"},
+                   {"BTC": "0.6", "ETH": "0.3", "SOL": "0.1"}, held={"BTC": "0.14", "ETH": "0.9", "SOL": "5"}),
+}  # fmt: skip
+
 EVEN = {"VTI": "100", "VXUS": "100"}
 HOUSEHOLDS = {
     f"{CJROTH}: two accounts, two funds": household(

@@ -1,11 +1,13 @@
 """What other projects test and show, asked of this engine: the proved optimum, whatever the order of the rows."""
 
+import json
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from tests.acceptance.cases import CASH_FLOWS, HOUSEHOLDS, WHOLE_SHARES, Case
+from allocation.__main__ import main
+from tests.acceptance.cases import CASH_FLOWS, HOUSEHOLDS, LEAST_CONTRIBUTIONS, WHOLE_SHARES, Case
 from tests.acceptance.optima import HOUSEHOLD_OPTIMA, OPTIMA
 from tests.brute_force.answering import answer_of
 
@@ -37,6 +39,21 @@ def test_the_optimum_of_others_households_is_found(name, objective):
 
     assert_objective(answer, Fraction(HOUSEHOLD_OPTIMA[name.split(": ")[1]][objective]), objective)
     assert answer == turned
+
+
+@pytest.mark.parametrize("expected", LEAST_CONTRIBUTIONS)
+def test_the_least_contribution_of_others_cases_is_found(expected, tmp_path, capsys):
+    request = LEAST_CONTRIBUTIONS[expected].request("l2")
+    for security in request["securities"].values():
+        del security["increment"]
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(request), encoding="utf-8")
+
+    status = main(["least-contribution", str(file)])
+    answer = json.loads(capsys.readouterr().out)
+
+    assert (status, answer["contribution"]) == (0, expected)
+    assert all(trade["side"] == "buy" for trade in answer["plan"]["trades"])
 
 
 def assert_objective(answer: dict[str, Any], optimum: Fraction, objective: str) -> None:
