@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from allocation.errors import AllocationError, RequestError
+from allocation.errors import AllocationError, NotSupportedError, RequestError
 from allocation.plan import plan_facts
 from allocation.request import LARGEST_REQUEST, read_request
 from allocation.request.strict_json import read_json
@@ -52,6 +52,9 @@ def _run(arguments: list[str]) -> Answer:
 
 
 def _plan(chosen: argparse.Namespace) -> Answer:
+    if chosen.without_it:
+        message = "What the plan would be without each trade is not calculated by this version. Leave --without-it out."
+        raise NotSupportedError(message, ("--without-it",))
     return plan_facts(read_request(_read(chosen.request)).to_facts()).as_dict(), 0
 
 
@@ -113,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     plan = commands.add_parser("plan", help="print the plan for a request")
     plan.add_argument("request", help="a JSON file, or - for standard input")
+    plan.add_argument("--without-it", action="store_true", help="say of each trade what the plan would be without it")
     plan.set_defaults(command=_plan)
     frontier = commands.add_parser("frontier", help="print the best plan for every number of trades, or other budget")
     frontier.add_argument("request", help="a JSON file, or - for standard input")

@@ -1,11 +1,12 @@
 """The request of the command line, read strictly and translated into our values."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from allocation.errors import NotSupportedError, listed, read_each
+from allocation.errors import NotSupportedError, TargetError, TargetSumError, listed, read_each
 from allocation.facts import Facts
 from allocation.model import (
     Account,
@@ -17,12 +18,13 @@ from allocation.model import (
     parse_symbol,
     refuse_duplicates,
 )
-from allocation.request.complaints import Complaints
+from allocation.money import plain
+from allocation.request.complaints import Complaints, key_shown
 from allocation.request.fields import REQUEST
 from allocation.request.shapes import json_schema
 from allocation.request.strict_json import read_json
-from allocation.rules import Band, Costs, Harvest, Rules, Selling, Taxes
-from allocation.targets import AssetClass, ClassTarget, TargetAllocation
+from allocation.rules import Band, Costs, Harvest, Rules, Taxes
+from allocation.targets import SUM_TOLERANCE, AssetClass, ClassTarget, TargetAllocation
 
 Told = Mapping[str, Any]
 
@@ -48,6 +50,8 @@ class Request:
         if weights is not None:
             return TargetAllocation.of(weights)
         exposures = {s: told["classes"] for s, told in self._securities() if told["classes"]}
+        _refuse_classes_beyond_the_whole("target.classes", classes)
+        _refuse_classes_given_twice(classes)
         return ClassTarget(tuple(_asset_classes(classes)), exposures)
 
     def to_prices(self) -> dict[str, Decimal]:
@@ -105,10 +109,7 @@ def _refuse_what_is_not_calculated(request: Request) -> None:
 
 
 def _not_calculated(told: Told) -> Iterator[tuple[str, object]]:
-    rules, several = told["rules"], len(told["accounts"]) > 1
-    if several and rules["selling"] == Selling.TO_RAISE_CASH:
-        yield "rules.selling", f"to_raise_cash over {len(told['accounts'])} accounts"
-    if rules["taxes"]["harvest"] is not None:
+    if told["rules"]["taxes"]["harvest"] is not None:
         yield "rules.taxes.harvest", "(substitutes)"
     for account in told["accounts"]:
         if account["recent_sales"]:
@@ -148,6 +149,34 @@ def _asset_classes(told: Mapping[str, Told]) -> Iterator[AssetClass]:
             securities=symbols,
             within=dict(zip(symbols, named.values(), strict=True)) if isinstance(named, Mapping) else {},
         )
+
+
+def _refuse_classes_beyond_the_whole(path: str, told: Mapping[str, Told]) -> None:
+    """At no level may the weights come to more than the class above."""
+    total = sum((each["weight"] for each in told.values()), Decimal(0))
+    if total - 1 > SUM_TOLERANCE:
+        raise TargetSumError(
+            f"The weights of {listed(told)} in {path} come to {plain(total * 100)} % of what is above them. "
+            "Lower one or more of them.",
+            tuple(told),
+        )
+    for name, each in told.items():
+        _refuse_classes_beyond_the_whole(f"{path}.{key_shown(name)}.children", each["children"] or {})
+
+
+def _refuse_classes_given_twice(told: Mapping[str, Told]) -> None:
+    """A security says by name which class it belongs to."""
+    twice = sorted(name for name, count in Counter(_names(told)).items() if count > 1)
+    if twice:
+        raise TargetError(
+            f"The class {listed(twice)} stands more than once in the target. Give each a name of its own.", twice
+        )
+
+
+def _names(told: Mapping[str, Told]) -> Iterator[str]:
+    for name, each in told.items():
+        yield name
+        yield from _names(each["children"] or {})
 
 
 def _symbols(told: Iterable[str]) -> list[str]:

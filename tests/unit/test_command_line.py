@@ -152,6 +152,12 @@ def test_a_frontier_over_something_else_is_refused(shell):
     assert "--over" in shell.refused("frontier", "x.json", "--over", "luck")["message"]
 
 
+def test_what_a_plan_would_be_without_each_trade_is_refused_by_name(shell):
+    error = shell.refused("plan", "--without-it", shell.file(a_request()))
+
+    assert (error["code"], error["culprits"]) == ("not_supported", ["--without-it"])
+
+
 @pytest.mark.parametrize("arguments", [(), ("plan",), ("plant", "x"), ("plan", "a", "b"), ("plan", "--fast", "x")])
 def test_a_command_that_is_none_is_refused(shell, arguments):
     assert "plan REQUEST.json" in shell.refused(*arguments)["message"]

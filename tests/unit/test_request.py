@@ -17,6 +17,7 @@ from allocation.errors import (
     RulesError,
     SymbolError,
     TargetError,
+    TargetSumError,
 )
 from allocation.model import RecentSale, TaxTreatment
 from allocation.request import Request, read_request
@@ -263,7 +264,6 @@ def test_deep_classes_are_refused_without_a_crash():
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"accounts": [{"id": "a"}, {"id": "b"}], "rules": {"selling": "to_raise_cash"}}, "rules.selling"),
         ({"rules": {"taxes": {"harvest": {"substitutes": {"VTI": "ITOT"}}}}}, "rules.taxes.harvest"),
         ({"accounts": [{"recent_sales": [{"symbol": "VTI", "sold": "2026-11-01", "quantity": 1, "loss": 1}]}]},
          "accounts[main].recent_sales"),
@@ -398,6 +398,35 @@ def test_a_tree_of_classes_keeps_its_order_and_its_weights_inside():
 def test_a_class_that_makes_no_sense_is_refused(node, said):
     with pytest.raises(RequestError, match=said):
         asked(target={"classes": {"Equity": node}})
+
+
+@pytest.mark.parametrize(
+    ("classes", "culprits"),
+    [
+        ({"A": {"weight": "0.6"}, "B": {"weight": "0.5"}}, ("A", "B")),
+        ({"A": {"weight": 1, "children": {"X": {"weight": "0.7"}, "Y": {"weight": "0.300002"}}}}, ("X", "Y")),
+    ],
+)
+def test_classes_that_come_to_more_than_the_whole_are_refused(classes, culprits):
+    with pytest.raises(TargetSumError) as refused:
+        asked(target={"classes": classes}).to_target()
+
+    assert refused.value.culprits == culprits
+
+
+def test_classes_within_a_millionth_of_the_whole_are_taken():
+    classes = {"X": {"weight": "0.7"}, "Y": {"weight": "0.300001"}}
+
+    assert asked(target={"classes": classes}).to_target().classes[1].weight == Decimal("0.300001")
+
+
+def test_a_class_that_stands_twice_in_the_tree_is_refused():
+    classes = {"A": {"weight": "0.5", "children": {"B": {"weight": 1}}}, "B": {"weight": "0.5"}}
+
+    with pytest.raises(TargetError, match="more than once") as refused:
+        asked(target={"classes": classes}).to_target()
+
+    assert refused.value.culprits == ("B",)
 
 
 def test_the_schema_accepts_what_is_read_and_names_every_key():
