@@ -37,7 +37,4 @@ KINDS = {
     "everything at once": Kind(RULES, shape={"accounts": 2, "classes": True}),
 }
 # Kinds with a rule that the engine still refuses as not supported. Empty when it calculates the whole contract.
-NOT_YET = {
-    "bands", "costs", "caps", "relative", "taxes", "households", "classes", "taxed households", "classes in households",
-    "everything", "everything relative", "everything at once",
-}  # fmt: skip
+NOT_YET = {"households", "everything at once"}

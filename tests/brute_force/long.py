@@ -49,7 +49,7 @@ def _examine(request: Json) -> tuple[str, list[str]]:
     except Exception as error:  # noqa: BLE001  whatever escapes is a finding, to be told like all others
         return "crash", [f"{type(error).__name__}: {error}"]
     said = str(answer["error"]["code"] if "error" in answer else answer["status"])
-    if said in ("not_supported", "request_invalid"):
+    if said == "not_supported":
         return said, []
     try:
         return said, Judge(request).faults(answer)
