@@ -4,11 +4,12 @@ import logging
 from collections.abc import Mapping
 from decimal import Decimal
 
-from allocation.errors import PlanNotVerifiedError
+from allocation.errors import InfeasibleError, PlanNotVerifiedError
 from allocation.facts import Facts
 from allocation.model import Portfolio
 from allocation.plan_id import identify
 from allocation.planning.choice import choose_steps
+from allocation.planning.conflicts import explain_conflict
 from allocation.planning.outcome import nothing_done
 from allocation.planning.remarks import remarks_on
 from allocation.planning.sheet import lay_out
@@ -41,7 +42,10 @@ def plan_facts(facts: Facts) -> TradePlan:
         AllocationError: the facts are incomplete or impossible, or the rules leave no plan.
     """
     sheet = lay_out(facts)
-    choice = choose_steps(sheet)
+    try:
+        choice = choose_steps(sheet)
+    except InfeasibleError as refused:
+        raise explain_conflict(facts, refused) from None
     outcome = choice.outcome
     trades = trades_of(outcome)
     plan = TradePlan(

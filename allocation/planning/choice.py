@@ -126,6 +126,7 @@ _KEPT = {
     "outside_target": "(held outside the target)",
     "selling": "(kept because selling is never)",
     "trade": "(inside its band)",
+    "without_it": "(its trade left out)",
     "min_trade_value": "(worth less than the smallest trade)",
     "increment": "(sold in whole steps only)",
 }
