@@ -88,7 +88,7 @@ def whole_accounts(batches: Iterable[pa.Table], most_rows: int) -> Iterator[pa.T
             if sum(map(len, waiting)) < most_rows:
                 continue
             together = pa.concat_tables(waiting)
-            last = runs_of(together.column("account_id"))[-2]
+            last = int(runs_of(together.column("account_id"))[-2])
             if last:
                 yield together.slice(0, last)
             waiting = [together.slice(last)]

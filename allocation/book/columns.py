@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -73,16 +75,21 @@ def summary_schema(money: pa.DataType) -> pa.Schema:
     )
 
 
-def runs_of(accounts: pa.ChunkedArray) -> list[int]:
+def runs_of(accounts: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Where each run of rows of one account begins, and where the last one ends."""
     rows = len(accounts)
     if rows < 2:
-        return [0, rows] if rows else [0]
+        return np.array([0, rows] if rows else [0], np.int64)
     ids = accounts.combine_chunks()
-    same = pc.equal(ids.slice(1), ids.slice(0, rows - 1))
-    both_missing = pc.and_(pc.is_null(ids.slice(1)), pc.is_null(ids.slice(0, rows - 1)))
-    begins = pc.indices_nonzero(pc.invert(pc.or_(pc.fill_null(same, fill_value=False), both_missing)))
-    return [0, *(int(row) + 1 for row in begins.to_numpy()), rows]
+    differs = pc.not_equal(ids.slice(1), ids.slice(0, rows - 1))
+    if ids.null_count:
+        missing = np.asarray(ids.is_null())
+        changes = np.where(
+            missing[1:] | missing[:-1], missing[1:] != missing[:-1], np.asarray(differs.fill_null(False))
+        )
+    else:
+        changes = differs.to_numpy(zero_copy_only=False)
+    return np.concatenate([[0], np.flatnonzero(changes) + 1, [rows]])
 
 
 def _chosen(table: pa.Table, required: Sequence[str], optional: Sequence[str], what: str) -> pa.Table:
@@ -130,7 +137,7 @@ def _gathered(table: pa.Table) -> pa.Table:
     """Rows of one account moved together, accounts and rows otherwise in their order."""
     ids = table.column("account_id")
     starts = runs_of(ids)[:-1]
-    if pc.count_distinct(ids.take(pa.array(starts, pa.int64())), mode="all").as_py() == len(starts):
+    if pc.count_distinct(ids.take(pa.array(starts)), mode="all").as_py() == len(starts):
         return table
     codes = ids.combine_chunks().dictionary_encode(null_encoding="encode").indices
     return table.take(pc.sort_indices(pa.table({"account": codes, "row": pa.array(range(len(codes)))}), _BY_ACCOUNT))

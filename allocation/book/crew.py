@@ -53,7 +53,9 @@ def _pool(planner: Planner, workers: int) -> Iterator[Solve]:
     # Spawned, as everywhere but on Linux: a fork would copy locks that other threads hold.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (planner,))
     try:
-        yield lambda partitions: _in_order(lambda part: pool.submit(_solve_here, part), partitions, workers * _AHEAD)
+        yield lambda partitions: _in_order(
+            lambda part: pool.submit(_solve_here, _packed(part)), partitions, workers * _AHEAD
+        )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -65,7 +67,9 @@ def _cluster(planner: Planner, scheduler: str) -> Iterator[Solve]:
         shared = client.scatter(planner, broadcast=True)
         given = client.get_executor(pure=False)
         ahead = _AHEAD * max(1, sum(client.nthreads().values()))
-        yield lambda partitions: _in_order(lambda part: given.submit(solve_partition, part, shared), partitions, ahead)
+        yield lambda partitions: _in_order(
+            lambda part: given.submit(_solve_packed, _packed(part), shared), partitions, ahead
+        )
     finally:
         client.close()
 
@@ -95,8 +99,21 @@ def _begin(planner: Planner) -> None:
     _planner = planner
 
 
-def _solve_here(positions: pa.Table) -> Book:
-    return solve_partition(positions, _planner)
+def _solve_here(packed: pa.Buffer) -> Book:
+    return _solve_packed(packed, _planner)
+
+
+def _solve_packed(packed: pa.Buffer, planner: Planner) -> Book:
+    with pa.ipc.open_stream(packed) as stream:
+        return solve_partition(stream.read_all(), planner)
+
+
+def _packed(positions: pa.Table) -> pa.Buffer:
+    """A partition fit to be sent: pickled as it is, a slice would take the whole table along."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, positions.schema) as stream:
+        stream.write_table(positions)
+    return sink.getvalue()
 
 
 def _in_order(

@@ -16,6 +16,8 @@ from allocation.rules import OutsideTarget, Rules
 _LARGEST = float(1 << 57)
 _MOST_LINES = 5_000
 _MOST_SCALE = 17
+_OF_LINES = ("security", "step", "held", "target", "lowest", "highest", "least", "units", "unit_scale")
+_OF_ACCOUNTS = ("account", "free", "cash_target", "reserve", "invested", "whole", "scale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,16 @@ def lay_out(lines: Holdings, rows: AccountRows, catalogue: Catalogue, rules: Rul
         whole=whole,
         scale=accounts.scale,
     )
+
+
+def only(layout: Layout, account: int) -> Layout:
+    """One of the accounts."""
+    begin, end = (int(layout.offsets[account + i]) for i in (0, 1))
+    lines, own = np.arange(begin, end), np.array([account])
+    kept = {name: getattr(layout, name)[lines] for name in _OF_LINES} | {
+        name: getattr(layout, name)[own] for name in _OF_ACCOUNTS
+    }
+    return Layout(offsets=np.array([0, end - begin]), price=layout.price.take(lines), **kept)
 
 
 def _accounts(lines: Holdings, rows: AccountRows, catalogue: Catalogue, rules: Rules) -> _Accounts:

@@ -62,7 +62,7 @@ class Planner:
 
 def solve_partition(positions: pa.Table, planner: Planner) -> Book:
     """The trades and summary of the accounts in a table whose rows stand together by account."""
-    starts = runs_of(positions.column("account_id"))
+    starts = runs_of(positions.column("account_id")).tolist()
     quick = None
     if planner.catalogue is not None:
         quick = solve_quickly(positions, planner.catalogue, planner.rules, planner.money)

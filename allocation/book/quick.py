@@ -10,16 +10,16 @@ from allocation.book.catalogue import Catalogue
 from allocation.book.columns import summary_schema, trades_schema
 from allocation.book.exact import TENS, Flags, Floats, Numbers, Wholes, numbers, to_column
 from allocation.book.holdings import holdings_of
-from allocation.book.layout import Layout, lay_out
+from allocation.book.layout import Layout, lay_out, only
 from allocation.book.rows import read_rows
 from allocation.rules import Objective, Rules
 from allocation.solver.kernel_batch import solve_accounts
 from allocation.solver.kernel_compiled import COMPILED
-from allocation.solver.kernel_settle import ONLY
+from allocation.solver.kernel_settle import ONLY, OPEN
 
-# How hard the kernel tries before it leaves an account to the exact way: states kept, and visits in all.
-_WIDTH, _VISITS = 4_096, 300_000
-_SECONDS_UNCOMPILED = 0.001
+# How hard the kernel tries, first and where that leaves an account open: states kept, and visits in all.
+_GLANCE, _LONG_LOOK = (4_096, 300_000), (32_768, 10_000_000)
+_SECONDS_UNCOMPILED = 0.01
 _QUESTION = ("offsets", "step", "held", "target", "lowest", "highest", "free", "cash_target")
 
 
@@ -47,7 +47,7 @@ def solve_quickly(positions: pa.Table, catalogue: Catalogue, rules: Rules, money
     layout = lay_out(holdings_of(rows, catalogue, rules), rows, catalogue, rules)
     if layout is None:
         return None
-    steps, settled = _ask_kernel(layout, rules.objective)
+    steps, settled = _settle(layout, rules.objective)
     settled &= _holds(layout, steps)
     done = np.zeros(len(rows.model), bool)
     done[layout.account[settled]] = True
@@ -56,21 +56,30 @@ def solve_quickly(positions: pa.Table, catalogue: Catalogue, rules: Rules, money
     return Quick(done, trades, summary, account_of_trade, layout.account[settled])
 
 
-def _ask_kernel(layout: Layout, objective: Objective) -> tuple[Wholes, Flags]:
+def _settle(layout: Layout, objective: Objective) -> tuple[Wholes, Flags]:
     """The trade of every line, and the accounts for which it is proved to be the one best plan."""
+    steps, proved = _ask_kernel(layout, objective, _GLANCE)
+    for again in np.flatnonzero(proved == OPEN):
+        lines = slice(layout.offsets[again], layout.offsets[again + 1])
+        steps[lines], proved[again : again + 1] = _ask_kernel(only(layout, int(again)), objective, _LONG_LOOK)
+    return steps, proved == ONLY
+
+
+def _ask_kernel(layout: Layout, objective: Objective, effort: tuple[int, int]) -> tuple[Wholes, Wholes]:
+    """The trade of every line, and what is proved about each account."""
     accounts, lines = len(layout.account), len(layout.step)
     question = [getattr(layout, name) for name in _QUESTION]
-    effort = [objective == Objective.L2, _WIDTH, _VISITS, True]
+    how = [objective == Objective.L2, *effort, True]
     steps, proved, floats = np.zeros(lines, np.int64), np.zeros(accounts, np.int64), np.zeros((3, accounts))
     # Wait for the compiler as long as it takes to go without it, and no longer.
     if COMPILED.wait(accounts * _SECONDS_UNCOMPILED) and COMPILED.solve_accounts is not None:
-        COMPILED.solve_accounts(*question, *effort, steps, *floats, proved)
-        return steps, proved == ONLY
+        COMPILED.solve_accounts(*question, *how, steps, *floats, proved)
+        return steps, proved
     # Python's own whole numbers, for numpy's would overflow in silence.
     plain_steps, plain_proved = steps.tolist(), proved.tolist()
     plain: Callable[..., None] = solve_accounts
-    plain(*(column.tolist() for column in question), *effort, plain_steps, *floats.tolist(), plain_proved)
-    return np.array(plain_steps, np.int64), np.array(plain_proved, np.int64) == ONLY
+    plain(*(column.tolist() for column in question), *how, plain_steps, *floats.tolist(), plain_proved)
+    return np.array(plain_steps, np.int64), np.array(plain_proved, np.int64)
 
 
 def _holds(layout: Layout, steps: Wholes) -> Flags:

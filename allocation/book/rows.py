@@ -44,7 +44,7 @@ class AccountRows:
 
 def read_rows(table: pa.Table, catalogue: Catalogue) -> AccountRows:
     """Read a partition whose rows stand together by account; it holds at least one row."""
-    starts = np.array(runs_of(table.column("account_id")), np.int64)
+    starts = runs_of(table.column("account_id"))
     first = starts[:-1]
     account = np.repeat(np.arange(len(first)), np.diff(starts))
     security = _numbered(table.column("symbol"), catalogue.number, strip=True)

@@ -47,7 +47,7 @@ class Survey:
         return Known(prices, increments, disputed)
 
     def _count(self, ids: pa.ChunkedArray) -> None:
-        for account_id in ids.take(pa.array(runs_of(ids)[:-1], pa.int64())).to_pylist():
+        for account_id in ids.take(pa.array(runs_of(ids)[:-1])).to_pylist():
             if self._last == (account_id,):
                 continue
             if account_id in self._seen:
