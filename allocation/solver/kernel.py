@@ -46,7 +46,7 @@ def propose(problem: Problem, width: int = 4096, visits: int = 300_000) -> Propo
     lines, cash = columns
     steps, values, bounds, prices, proved = [0] * len(problem.lines), [0.0], [0.0], [0.0], [NOTHING]
     question = ([0, len(steps)], *lines, [cash.free], [cash.target], [cash.most])
-    limits = (cash.weight, cash.squared, width, visits, True)
+    limits = (cash.weight, cash.squared, width, visits, True, 0.0)
     if COMPILED.solve_book is None:
         solve_book(*question, *limits, steps, values, bounds, prices, proved)
     else:

@@ -29,6 +29,7 @@ def solve_book(
     width: int,
     visits: int,
     unique: bool,
+    tolerance: float,
     steps: list[int],
     values: list[float],
     bounds: list[float],
@@ -41,7 +42,7 @@ def solve_book(
     what is proved. The bound is 0 where nothing better is known.
     """
     lines = Lines(step, gap, weight, first, low, high, spent, rate)
-    limits = Limits(width, visits, unique)
+    limits = Limits(width, visits, unique, tolerance)
     for account in range(len(offsets) - 1):
         begin, end = offsets[account], offsets[account + 1]
         mine, chosen = _lines_of(lines, begin, end), wholes(end - begin)
@@ -92,8 +93,9 @@ def _afford(lines: Lines, cash: Cash) -> None:
             least = min(least, lines.spent[run])
         most -= least
     for run in range(len(lines.low)):
-        affordable = lines.low[run] + max(0, (most - lines.spent[run]) // lines.rate[run])
-        lines.high[run] = min(lines.high[run], affordable)
+        spare = max(0, most - lines.spent[run])
+        if float(lines.high[run] - lines.low[run]) * float(lines.rate[run]) > float(spare):
+            lines.high[run] = min(lines.high[run], lines.low[run] + spare // lines.rate[run])
 
 
 def _fits(lines: Lines, cash: Cash) -> bool:
@@ -148,5 +150,5 @@ def solve_accounts(
     spent = [each * fewest for each, fewest in zip(step, lowest, strict=True)]
     most = [UNLIMITED] * len(free)
     columns = (step, gap, [1.0] * len(step), list(range(len(step) + 1)), lowest, highest, spent, step)
-    limits = (squared, width, visits, unique)
+    limits = (squared, width, visits, unique, 0.0)
     solve_book(offsets, *columns, free, cash_target, most, 1.0, *limits, steps, values, bounds, prices, proved)

@@ -113,7 +113,7 @@ def _solve_accounts(
     # An array that must not be written to would be another type to numba, and compiled for anew.
     columns = [np.require(column, requirements=("C", "W")) for column in (offsets, *line, free, cash_target)]
     most = np.full(len(free), UNLIMITED)
-    solve_book(*columns, most, 1.0, bool(squared), width, visits, bool(unique), *outcome)
+    solve_book(*columns, most, 1.0, bool(squared), width, visits, bool(unique), 0.0, *outcome)
 
 
 def _bind(numba: ModuleType) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _call_once(solve_book: Callable[..., None]) -> None:
     ends = np.array([0, 1])
     line = (whole, whole, one, ends, whole - 1, whole.copy(), whole - 1, whole)
     outcome = (whole.copy(), one.copy(), one.copy(), one.copy(), whole.copy())
-    solve_book(ends, *line, whole, whole - 1, whole * UNLIMITED, 1.0, True, 16, 16, True, *outcome)
+    solve_book(ends, *line, whole, whole - 1, whole * UNLIMITED, 1.0, True, 16, 16, True, 0.0, *outcome)
 
 
 def _machine_code_folder(numba_version: str) -> Path:

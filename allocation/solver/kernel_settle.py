@@ -33,7 +33,8 @@ def settle(lines: Lines, cash: Cash, limits: Limits, steps: list[int]) -> tuple[
         move = moves.before[move]
     margin = 2.0 * margin_of(best, base.cash)
     if best.dropped[0] < best.regret[0]:
-        return OPEN, price, best.regret[0] - max(0.0, best.dropped[0]) + margin
+        slack = best.regret[0] - max(0.0, best.dropped[0]) + margin
+        return OPEN, price, slack + (0.0 if limits.unique else limits.tolerance)
     if limits.unique and best.tied[0] == 0 and best.dropped[0] > best.regret[0] + margin:
         return ONLY, price, 0.0
-    return BEST, price, margin
+    return BEST, price, margin + (0.0 if limits.unique else limits.tolerance)

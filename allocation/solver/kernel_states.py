@@ -197,11 +197,11 @@ class Pruning(NamedTuple):
     thrifty: bool
 
 
-def pruning(best: Best, cash: PricedCash, unlimited: int, unique: bool) -> Pruning:
+def pruning(best: Best, cash: PricedCash, unlimited: int, unique: bool, tolerance: float) -> Pruning:
     """The rules of giving up, given the best plan known; ties survive when plans are to be told apart."""
     regret = best.regret[0]
     margin = margin_of(best, cash)
-    threshold = math.inf if regret == math.inf else regret + margin if unique else regret - margin
+    threshold = math.inf if regret == math.inf else regret + margin if unique else regret - margin - tolerance
     rise, bend = cash.line.weight + cash.price, 0.0
     if cash.line.squared:
         bend = cash.line.weight

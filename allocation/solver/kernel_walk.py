@@ -47,11 +47,15 @@ _IN_TURN = 1e-13
 
 
 class Limits(NamedTuple):
-    """How far to look: cash balances kept, visits in all, and whether plans of equal objective are to be told apart."""
+    """How far to look: cash balances kept, visits in all, and what to prove.
+
+    With `unique`, plans of equal objective are told apart; else what is better by no more than `tolerance` may be passed.
+    """
 
     width: int
     visits: int
     unique: bool
+    tolerance: float
 
 
 class Base(NamedTuple):
@@ -162,7 +166,7 @@ def _write_menus(base: Base, best: Best, limits: Limits) -> Menus:
         if runs > 1:
             room += 2 * runs * _MOST_TRADES
     menus = Menus(wholes(count), wholes(count), reals(count), wholes(room), wholes(room), reals(room))
-    threshold = pruning(best, base.cash, UNLIMITED, limits.unique).threshold
+    threshold = pruning(best, base.cash, UNLIMITED, limits.unique, limits.tolerance).threshold
     written = 1
     for line in range(count):
         menus.first[line], menus.rest[line] = written, math.inf
@@ -223,7 +227,7 @@ def _first_items(base: Base, menus: Menus, best: Best, limits: Limits) -> Queue:
     """The first step of every line either way, and the menus, where they can matter at all."""
     count = len(base.steps)
     queue = new_queue(2 * count + 1)
-    threshold = pruning(best, base.cash, UNLIMITED, limits.unique).threshold
+    threshold = pruning(best, base.cash, UNLIMITED, limits.unique, limits.tolerance).threshold
     for line in range(count):
         if menus.last[line] > menus.first[line] or menus.rest[line] < math.inf:
             push(queue, _menu_density(base, menus, line), 3 * line + MENU)
@@ -247,7 +251,7 @@ def _walk(  # noqa: C901 - one walk, whose every branch speaks of the same state
     while queue.size[0] > 0 and count > 0:
         density = queue.density[0] - _IN_TURN * float(farthest)
         line, kind = queue.item[0] // 3, queue.item[0] % 3
-        rules = pruning(best, cash, UNLIMITED, limits.unique)
+        rules = pruning(best, cash, UNLIMITED, limits.unique, limits.tolerance)
         if kind == MENU:
             first, last = menus.first[line], menus.last[line]
             drop_first(queue)
@@ -277,7 +281,7 @@ def _walk(  # noqa: C901 - one walk, whose every branch speaks of the same state
             _consider(base, limits, best, moves, menus, line, place, states, count, scratch)
         more = queue.size[0] > 0
         ahead = look_ahead(cash, queue.density[0] - _IN_TURN * float(farthest) if more else math.inf)
-        outlook = Outlook(left, cash, ahead, pruning(best, cash, UNLIMITED, limits.unique))
+        outlook = Outlook(left, cash, ahead, pruning(best, cash, UNLIMITED, limits.unique, limits.tolerance))
         kept, kept_count, useful = states, count, False
         for place in range(first, last):
             if len(spare.spent) < kept_count + count:
@@ -341,14 +345,14 @@ def _consider(
     """Take every state with one more deviation as a whole plan: the lines to come make their cheapest trades."""
     best.moved[0] += float(abs(menus.spends[place]))
     best.looked[0] += 1
-    threshold = pruning(best, base.cash, UNLIMITED, limits.unique).threshold
+    threshold = pruning(best, base.cash, UNLIMITED, limits.unique, limits.tolerance).threshold
     for state in range(count):
         regret = states.regret[state] + menus.regret[place]
         regret += cash_regret(base.cash, base.left - states.spent[state] - menus.spends[place])
         if regret <= threshold and regret < math.inf:
             move = add_move(moves, states.move[state], line, menus.steps[place])
             offer(best, moves, base.cash, regret, states.tied[state], move, scratch)
-            threshold = pruning(best, base.cash, UNLIMITED, limits.unique).threshold
+            threshold = pruning(best, base.cash, UNLIMITED, limits.unique, limits.tolerance).threshold
 
 
 def _give_up(states: States, count: int, left: int, cash: PricedCash, density: float, best: Best) -> None:

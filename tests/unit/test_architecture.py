@@ -28,6 +28,7 @@ LAYERS = {
     "core": Layer((), knows=("solver", "verify")),
     "verify": Layer(("verify", "checks"), knows=("core",)),
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy", "numba")),
+    "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
     "ports": Layer(("ports",), knows=("core",)),
     "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
     "request": Layer(("request",), knows=("core",)),
