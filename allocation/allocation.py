@@ -17,7 +17,7 @@ from allocation.money import Number, plain, to_decimal
 from allocation.plan import TradePlan, plan_trades
 from allocation.ports import Store, User
 from allocation.rules import Rules
-from allocation.targets import TargetAllocation
+from allocation.targets import ClassTarget, TargetAllocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def calculate_allocation(
 
 
 def calculate_investment_allocation(
-    target_allocation: Mapping[str, Number] | TargetAllocation,
+    target_allocation: Mapping[str, Number] | TargetAllocation | ClassTarget,
     current_prices: Mapping[str, Number],
     current_portfolio: Mapping[str, Number] | Portfolio | None = None,
     cash: Number = 0,
@@ -91,14 +91,16 @@ def calculate_investment_allocation(
     """The verified plan for any portfolio; mappings are joined by symbol, never by position.
 
     Args:
-        target_allocation: weights as fractions; what is missing to 1 is cash.
+        target_allocation: weights as fractions, of securities or in a tree of classes; what is missing to 1 is cash.
         current_prices: money for one unit, for every line held or wanted.
         current_portfolio: quantities by symbol, or a Portfolio, which brings its own cash.
         cash: settled cash now.
         cash_flow: money in (+) or out (−) before trading.
     """
     target = (
-        target_allocation if isinstance(target_allocation, TargetAllocation) else TargetAllocation.of(target_allocation)
+        target_allocation
+        if isinstance(target_allocation, TargetAllocation | ClassTarget)
+        else TargetAllocation.of(target_allocation)
     )
     portfolio = _as_portfolio(current_portfolio or {}, to_decimal(cash, "cash"))
     prices = {symbol: to_decimal(price, f"The price of {symbol}") for symbol, price in current_prices.items()}

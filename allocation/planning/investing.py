@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise, product
+from math import prod
 
-from allocation.errors import NotSupportedError
 from allocation.planning.judging import rank_of
 from allocation.planning.runs import part_of
 from allocation.planning.solving import best_answer
@@ -12,6 +12,9 @@ from allocation.solver.coupled.judge import judge
 from allocation.solver.question import Answer, Holding, Question, Run
 
 Stretch = tuple[int, int, int]
+
+# Combinations of limits that are asked one by one.
+_MOST_ASKED = 100
 
 
 def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
@@ -25,11 +28,7 @@ def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
     if free is None or not any(buyable) or _is_invested(question, free.steps, buyable):
         return free
     if len(question.purses) > 1:
-        raise NotSupportedError(
-            "The objective relative without a target for cash is not calculated for several accounts yet. "
-            "Give cash a target, or choose l2.",
-            ("rules.objective",),
-        )
+        return _invest_together(question, buyable, free)
     asked = [_left_below(question, buyable, m) for m in _prices(question, buyable)]
     if question.most_trades is not None:
         asked += [
@@ -45,6 +44,43 @@ def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
     best = min(invested, key=lambda found: rank_of(question, found.steps))
     bounds = [found.bound for found in (*wider, *([free] if question.most_turnover is not None else []))]
     return replace(best, bound=min(best.value, *bounds))
+
+
+def _invest_together(question: Question, buyable: Sequence[bool], free: Answer) -> Answer | None:
+    """The same for several accounts: less is left in each than its cheapest further purchase costs.
+
+    Where the reserve leaves less over all than in one account, that account could not spend what it has; such plans are
+    not looked for, and the bound is then that without the condition.
+    """
+    prices = [_prices_in(question, buyable, account) for account in range(len(question.purses))]
+    asked = islice(product(*prices), _MOST_ASKED + 1)
+    wider = [found for chosen in asked if (found := best_answer(_left_in_each(question, buyable, chosen)))]
+    invested = [found for found in wider if _is_invested(question, found.steps, buyable)]
+    if not invested:
+        return None
+    best = min(invested, key=lambda found: rank_of(question, found.steps))
+    simple = not (question.reserve or question.tax or question.most_trades or question.most_turnover)
+    certain = simple and prod(map(len, prices)) <= _MOST_ASKED
+    return replace(best, bound=min(found.bound for found in (wider if certain else [free])))
+
+
+def _prices_in(question: Question, buyable: Sequence[bool], account: int) -> list[int | None]:
+    """What a further purchase in one account may cost; None alone where it can buy nothing."""
+    own = [may and line.account == account for line, may in zip(question.lines, buyable, strict=True)]
+    return list(_prices(question, own)) if any(own) else [None]
+
+
+def _left_in_each(question: Question, buyable: Sequence[bool], prices: Sequence[int | None]) -> Question:
+    """The question whose answers leave less in each account than any further purchase there costs."""
+    lines = tuple(
+        replace(line, runs=tuple(_dear(line, prices[line.account], untraded=False))) if may else line
+        for line, may in zip(question.lines, buyable, strict=True)
+    )
+    purses = tuple(
+        purse if price is None else replace(purse, highest=price - 1)
+        for purse, price in zip(question.purses, prices, strict=True)
+    )
+    return replace(question, lines=lines, purses=purses)
 
 
 def _prices(question: Question, buyable: Sequence[bool], least: bool = False) -> list[int]:

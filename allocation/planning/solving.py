@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from allocation.planning.judging import rank_of, worth_of
+from allocation.planning.judging import rank_of
 from allocation.solver.answer import answer
+from allocation.solver.coupled.judge import judge
 from allocation.solver.question import Answer, Question
 
 
 def best_answer(question: Question) -> Answer | None:
     """The best trades with a proved bound; None when no choice of trades is allowed."""
     if not question.lines:
-        value = worth_of(question, ())
-        return Answer((), value, value)
+        nothing = judge(question, ())
+        return Answer((), nothing.value, nothing.value) if nothing else None
     return answer(question)
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from allocation import calculate_investment_allocation
 from allocation.errors import InfeasibleError
 from allocation.facts import Facts
 from allocation.model import Account, Portfolio, Position, TaxLot, TaxTreatment
@@ -253,6 +254,21 @@ def test_a_symbol_traded_in_two_accounts_is_added_up():
     assert len(plan.trades) == 2
 
 
+def test_relative_invests_what_each_account_has():
+    # A is to be 90, B 60. Neither account can pay another share of 30 out of what it keeps.
+    plan = plan_facts(
+        Facts(
+            (own("ira", cash=100), own("main", cash=50)),
+            TargetAllocation.of({"A": "0.6", "B": "0.4"}),
+            exact({"A": 30, "B": 40}),
+            Rules(objective=Objective.RELATIVE),
+        )
+    )
+
+    assert {id_: account.cash for id_, account in plan.after.accounts.items()} == {"ira": 10, "main": 10}
+    assert shares(plan) == {"A": 3, "B": 1}
+
+
 # ── Classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 EXPOSURES = {"A": {"Equity": Decimal(1)}, "B": {"Bond": Decimal(1)}, "X": {"Equity": Decimal(1)}}
@@ -277,6 +293,12 @@ def test_any_security_of_a_class_counts_for_it():
     assert shares(plan) == {"A": 60}
     assert plan.after.classes == {"Equity": 1}
     assert plan.after.drift == 0
+
+
+def test_a_class_target_goes_in_by_the_same_door():
+    target = ClassTarget((AssetClass("Equity", Decimal(1)),), {"A": {"Equity": Decimal(1)}})
+
+    assert shares(calculate_investment_allocation(target, {"A": 10}, cash=100)) == {"A": 10}
 
 
 def test_weights_inside_a_class_are_targets_of_its_securities():
