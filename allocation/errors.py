@@ -150,6 +150,18 @@ class InfeasibleError(AllocationError):
     code = "infeasible"
 
 
+class UndecidedError(AllocationError):
+    """The search ended without trades that satisfy all rules, and without a proof that there are none."""
+
+    code = "undecided"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No trades that satisfy all the rules were found, and none could be ruled out. Relax one of the rules.",
+            ("rules",),
+        )
+
+
 class WithdrawalError(AllocationError):
     """More money is to leave the account than it holds."""
 

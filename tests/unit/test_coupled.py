@@ -187,6 +187,79 @@ def test_small_questions_are_answered_as_enumeration_answers_them_ties_included(
         check_against_enumeration(a_random_question(Random(seed)), seed)
 
 
+def a_household(random: Random, accounts: int, securities: int, objective: Objective) -> Question:
+    """Whole shares of every security in every account, some cash in each, one target."""
+    prices = [random.randint(2_000, 40_000) for _ in range(securities)]
+    lines, held, cash = [], [0] * securities, [random.randint(0, 500_000) for _ in range(accounts)]
+    for account in range(accounts):
+        for cell, price in enumerate(prices):
+            shares = random.choice([0, random.randint(1, 60)])
+            held[cell] += shares * price
+            runs = [NOTHING, Run(1, 200, price, price)]
+            runs[:0] = [Run(-shares, -1, -shares * price, price)] if shares else []
+            lines.append(Holding(account, price, tuple(runs), ((cell, price),), random.choice([0, 1, 2])))
+    whole = sum(held) + sum(cash)
+    cells = tuple(Cell(value, whole // securities) for value in held)
+    purses = tuple(Purse(money, taxable=n == 0) for n, money in enumerate(cash))
+    return Question(tuple(lines), cells, purses, objective, whole - sum(cell.target for cell in cells))
+
+
+@pytest.mark.parametrize("objective", [Objective.L2, Objective.L1])
+@pytest.mark.parametrize(("accounts", "securities"), [(3, 25), (6, 40)])
+def test_a_household_comes_up_to_the_best_that_freely_moving_cash_could_do(
+    accounts: int, securities: int, objective: Objective
+) -> None:
+    question = a_household(Random(accounts), accounts, securities, objective)
+
+    found = answer(question)
+
+    assert found is not None
+    assert found.proved
+    chosen = tuple(
+        next(e for e in effects_of(line) if e.k == k) for line, k in zip(question.lines, found.steps, strict=True)
+    )
+    ranked = rank(question, chosen)
+    assert ranked is not None
+    assert ranked[0] == found.value
+
+
+@pytest.mark.parametrize("objective", [Objective.L2, Objective.L1])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_limit_on_trades_of_thirty_lines_is_proved_under_l2_and_bounded_under_l1(
+    objective: Objective, seed: int
+) -> None:
+    random = Random(seed)
+    prices = [random.randint(2_000, 40_000) for _ in range(30)]
+    shares = [random.randint(0, 60) for _ in prices]
+    whole = sum(p * n for p, n in zip(prices, shares, strict=True)) + 300_000
+    weights = [random.randint(1, 100) for _ in prices]
+    lines = tuple(
+        Holding(0, p, (*([Run(-n, -1, -n * p, p)] if n else []), NOTHING, Run(1, whole // p, p, p)), ((i, p),))
+        for i, (p, n) in enumerate(zip(prices, shares, strict=True))
+    )
+    cells = tuple(Cell(p * n, whole * w // sum(weights)) for p, n, w in zip(prices, shares, weights, strict=True))
+    left = whole - sum(cell.target for cell in cells)
+    question = Question(lines, cells, (Purse(300_000),), objective, left, most_trades=4)
+
+    few, more = answer(question), answer(replace(question, most_trades=8))
+
+    assert few is not None
+    assert more is not None
+    assert few.proved or objective == Objective.L1
+    assert few.bound <= few.value
+    assert sum(1 for k in few.steps if k) <= 4
+    assert more.bound <= more.value < few.value
+
+
+def test_what_cannot_be_paid_in_one_account_is_not_paid_by_another() -> None:
+    poor = Holding(0, 10, (Run(-1, -1, -10, 10),), ((0, 10),))
+    rich = Holding(1, 10, (NOTHING,), ((1, 10),))
+    question = Question((poor, rich), (Cell(10, 0), Cell(0, 0)), (Purse(-11), Purse(100)), Objective.L2, 0)
+
+    assert answer(question) is None
+    assert answer(replace(question, purses=(Purse(-10), Purse(100)))) is not None
+
+
 questions = st.integers(min_value=10**6, max_value=10**9).map(lambda seed: a_random_question(Random(seed)))
 
 

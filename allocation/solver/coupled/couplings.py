@@ -1,14 +1,16 @@
 """The state that lines share: where it stands, how far the lines to come can still take it, and the least that costs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from allocation.solver.coupled.judge import gains_of, the_run_of
 from allocation.solver.coupled.options import Option, Options, density
 from allocation.solver.coupled.pricing import Convex, Priced
 from allocation.solver.coupled.tax import netted_tax, taxes_by_purse
 
+T = TypeVar("T")
 Key: TypeAlias = tuple[int, ...]
 """Cash, then the slots of purses, shared cells, trades, turnover and gains, as far as the question has them."""
 
@@ -46,11 +48,12 @@ class Couplings:
         self._accounts = [line.account for line in question.lines]
         self._purses = len(question.purses) if len(question.purses) > 1 else 0
         self._cell_slot = {cell: 1 + self._purses + n for n, cell in enumerate(model.shared)}
-        slots = 1 + self._purses + len(model.shared)
+        slots = self._caps_start = 1 + self._purses + len(model.shared)
         self._trade_slot = slots if question.most_trades is not None else 0
         slots += question.most_trades is not None
         self._turnover_slot = slots if question.most_turnover is not None else 0
         slots += question.most_turnover is not None
+        self._caps_end = slots
         taxable = [n for n, purse in enumerate(question.purses) if purse.taxable and model.taxed]
         self._gain_slot = {purse: slots + 2 * n for n, purse in enumerate(taxable)}
         self._slots = slots + 2 * len(taxable)
@@ -133,6 +136,29 @@ class Couplings:
         """Whether more would remain in a purse than may; with taxes still to be paid nobody can say."""
         highest = self._model.question.purses[slot - 1].highest
         return highest is not None and left > highest and not (taxed and self._gain_slot)
+
+    def undominated(self, states: dict[Key, T], regret_of: Callable[[T], int]) -> dict[Key, T]:
+        """The states that no other beats in φ, having as much cash, as few trades and as little turnover.
+
+        Under l1 a grain of cash left idle costs its weight and no more, so a state is beaten by one that has more cash
+        even if the difference stays idle.
+        """
+        model, prices = self._model, self._priced.prices
+        if model.squared or self._purses or model.question.highest_cash is not None:
+            return states
+        idle = prices.cash + model.units.whole * model.question.cash_weight
+        kept: dict[Key, T] = {}
+        leaders: dict[Key, list[tuple[int, int, int]]] = {}
+        for key in sorted(states, reverse=True):
+            trades = key[self._trade_slot] if self._trade_slot else 0
+            turned = key[self._turnover_slot] if self._turnover_slot else 0
+            cost = regret_of(states[key]) + idle * key[0] - prices.trade * trades - prices.turnover * turned
+            alike = leaders.setdefault((*key[1 + self._purses : self._caps_start], *key[self._caps_end :]), [])
+            if not any(c <= cost and n <= trades and m <= turned for c, n, m in alike):
+                kept[key] = states[key]
+                alike[:] = [(c, n, m) for c, n, m in alike if c < cost or n < trades or m < turned]
+                alike.append((cost, trades, turned))
+        return kept
 
     def _origin(self) -> Key:
         """Every line at its cheapest trade."""

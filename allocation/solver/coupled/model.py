@@ -17,6 +17,9 @@ from allocation.solver.coupled.judge import gains_of, the_run_of
 from allocation.solver.coupled.tax import netted_tax
 from allocation.solver.question import Cell, Holding, Purse, Question, Run
 
+# A unit of φ where nothing else counts: prices need parts of it.
+_FINE = 1 << 60
+
 
 @dataclass(frozen=True, slots=True)
 class Units:
@@ -43,7 +46,8 @@ class Model:
         gains_are_linear: whether that inequality is an equation.
     """
 
-    def __init__(self, asked: Question) -> None:
+    def __init__(self, asked: Question, *, ties: bool = True) -> None:
+        """Without `ties` nothing but φ counts."""
         self.finer = _fineness(asked)
         self.question = question = _refined(asked, self.finer)
         self.squared = question.objective != Objective.L1
@@ -60,7 +64,12 @@ class Model:
         self.taxed = question.tax is not None and any(map(self.realises, range(len(question.lines))))
         self.gains_are_linear = not any(_may_lose(line) for i, line in enumerate(question.lines) if self.realises(i))
         self.gain_slopes = self._gain_slopes()
-        self.units, self.most_misplaced = _units(question)
+        self.units, self.most_misplaced = _units(question) if ties else (Units(_FINE, 0, 0, 0, 0), 0)
+
+    @property
+    def unit(self) -> int:
+        """What one unit of the φ asked for is in this model's."""
+        return self.finer**2 if self.squared else self.finer
 
     def realises(self, index: int) -> bool:
         """Whether trades of a line can bring taxable gains or losses."""

@@ -27,6 +27,17 @@ class Prices:
     turnover: int = 0
     tax: int = 0
 
+    def scaled(self, factor: Fraction) -> "Prices":
+        """The same prices where a unit of φ costs so many times as much."""
+        return Prices(
+            int(self.cash * factor),
+            tuple(int(price * factor) for price in self.purses),
+            {cell: int(price * factor) for cell, price in self.cells.items()},
+            int(self.trade * factor),
+            int(self.turnover * factor),
+            int(self.tax * factor),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Convex:

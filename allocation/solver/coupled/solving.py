@@ -6,74 +6,124 @@ Limits count work, not seconds.
 from fractions import Fraction
 from typing import TypeAlias
 
+from allocation.errors import UndecidedError
 from allocation.rules import Objective
 from allocation.solver import solve
 from allocation.solver.coupled.descent import improve
-from allocation.solver.coupled.judge import judge
+from allocation.solver.coupled.judge import Rank, judge
 from allocation.solver.coupled.merged import merge
 from allocation.solver.coupled.model import Model
 from allocation.solver.coupled.prices import find_prices
 from allocation.solver.coupled.pricing import Priced, Prices
 from allocation.solver.coupled.sharing import share_out
+from allocation.solver.coupled.supports import choose_lines, is_limited_only
 from allocation.solver.coupled.walk import Effort, Found, Walk
 from allocation.solver.question import Answer, Question
 
 Steps: TypeAlias = tuple[int, ...]
 
-_GLANCES = (Effort(width=30, visits=10_000, few=8), Effort(width=150, visits=30_000, few=40))
-_PROOF = Effort(width=50_000, visits=150_000)
+_GLANCES = (Effort(width=30, visits=5_000, few=8), Effort(width=150, visits=15_000, few=40))
+_PROOF = Effort(width=20_000, visits=80_000, only_better=True)
+_TIES = Effort(width=20_000, visits=25_000)
 # More lines than this are not gone through one by one: what they could still gain is not worth the time.
 _MOST_LINES = 60
 
 
 def solve_coupled(question: Question) -> Answer | None:
-    """The best trades found and a bound that is proved; None when no choice of trades is allowed."""
+    """The best trades found and a bound that is proved; None when no choice of trades is allowed.
+
+    Raises:
+        UndecidedError: neither trades that are allowed nor a proof that there are none.
+    """
     merger = merge(question)
     floor: int | Fraction = 0
-    start: Steps | None = None
+    starts = [_no_trades(question)]
     if merger is not None:
         together = solve(merger.problem)
         if together is None:
             return None
         floor = together.bound + _still(question)
-        start = share_out(question, merger, together.steps)
-    if start is None or judge(question, start) is None:
-        start = improve(question, start or _no_trades(question))
+        shared = share_out(question, merger, together.steps)
+        starts += [] if shared is None else [shared]
+    start = _best(question, starts, floor)
     if len(question.lines) > _MOST_LINES:
         return _unsearched(question, start, floor)
     return _searched(question, start, floor)
 
 
-def _searched(question: Question, start: Steps, floor: int | Fraction) -> Answer | None:
-    """The best answer of a walk over all lines."""
-    model = Model(question)
+def _best(question: Question, starts: list[Steps], floor: int | Fraction) -> Steps | None:
+    """The best answer that the starts lead to; None where they lead to none."""
+    best: tuple[Rank, Steps] | None = None
+    for start in reversed(starts):
+        for steps in (start, None):
+            tried = improve(question, start) if steps is None else steps
+            outcome = judge(question, tried)
+            if outcome is not None and (best is None or outcome.rank < best[0]):
+                best = outcome.rank, tried
+            if best is not None and outcome is not None and outcome.value <= floor:
+                return best[1]
+    return None if best is None else best[1]
+
+
+def _searched(question: Question, start: Steps | None, floor: int | Fraction) -> Answer | None:
+    """The best answer of two walks over all lines: the first settles φ alone, the second the ties."""
+    model = Model(question, ties=False)
     priced = find_prices(model)
+    if question.most_trades is not None and is_limited_only(question):
+        chosen = choose_lines(priced, question.most_trades)
+        if chosen is not None:
+            floor = _value(question, chosen.steps) if chosen.unseen is None else _bound(model, chosen.unseen)
+            return _answer(question, chosen.steps, floor)
     found = _known(question, model, start, Found())
     for effort in _GLANCES:
-        found = Walk(priced, effort, found).run()
+        if not _settles(model, found, floor):
+            found = Walk(priced, effort, found).run()
     if found.cost is not None:
         found = _known(question, model, improve(question, found.steps), found)
-    outcome = None if found.cost is None else judge(question, found.steps)
-    unit = model.finer**2 if model.squared else model.finer
-    proved = int(floor * unit) if outcome is not None and outcome.value == floor else None
-    found = Walk(priced, _PROOF, found, proved).run()
+    if not _settles(model, found, floor):
+        found = Walk(priced, _PROOF, found).run()
+        floor = max(floor, _bound(model, _least(found)))
     if found.cost is None:
-        return None
-    least = found.cost if found.dropped is None else min(found.cost, found.dropped)
-    return _answer(question, found.steps, max(floor, _bound(model, least)))
+        if found.dropped is None:
+            return None
+        raise UndecidedError
+    return _told_apart(question, priced.prices, found.steps, floor)
 
 
-def _known(question: Question, model: Model, steps: Steps, known: Found) -> Found:
+def _told_apart(question: Question, prices: Prices, steps: Steps, floor: int | Fraction) -> Answer:
+    """The answer whose ties are settled as far as the work goes."""
+    model = Model(question)
+    priced = Priced(model, prices.scaled(Fraction(model.units.whole, Model(question, ties=False).units.whole)))
+    proved = int(floor * model.unit) if _value(question, steps) <= floor else None
+    found = _known(question, model, steps, Found())
+    for effort in (*_GLANCES, _TIES):
+        found = Walk(priced, effort, found, proved).run()
+    return _answer(question, found.steps, max(floor, _bound(model, _least(found))))
+
+
+def _settles(model: Model, found: Found, floor: int | Fraction) -> bool:
+    """Whether no answer has a smaller φ than the one found."""
+    return found.cost is not None and found.cost <= floor * model.unit * model.units.whole
+
+
+def _least(found: Found) -> int:
+    """The least cost that any answer can have, as far as a walk has seen."""
+    costs = [cost for cost in (found.cost, found.dropped) if cost is not None]
+    return min(costs, default=0)
+
+
+def _known(question: Question, model: Model, steps: Steps | None, known: Found) -> Found:
     """The better of two answers, one of them perhaps none."""
-    if judge(question, steps) is None:
+    if steps is None or judge(question, steps) is None:
         return known
     cost = model.cost(steps)
     return Found(cost, steps) if known.cost is None or cost < known.cost else known
 
 
-def _unsearched(question: Question, start: Steps, floor: int | Fraction) -> Answer | None:
-    if judge(question, start) is None:
-        return None
+def _unsearched(question: Question, start: Steps | None, floor: int | Fraction) -> Answer:
+    """The best answer known, with the bound that cash alone must cost something."""
+    if start is None:
+        raise UndecidedError
     if _value(question, start) > floor:
         model = Model(question)
         floor = max(floor, _bound(model, Priced(model, Prices(purses=(0,) * len(question.purses))).bound))
@@ -82,9 +132,8 @@ def _unsearched(question: Question, start: Steps, floor: int | Fraction) -> Answ
 
 def _bound(model: Model, least: int) -> Fraction:
     """The bound on φ that a bound on the folded cost leaves, in the grains asked."""
-    unit = model.finer**2 if model.squared else model.finer
     # Lesser criteria add between most_misplaced and one unit of φ; what is left after them is the bound on φ.
-    return Fraction((least - model.units.misplaced * model.most_misplaced) // model.units.whole, unit)
+    return Fraction((least - model.units.misplaced * model.most_misplaced) // model.units.whole, model.unit)
 
 
 def _answer(question: Question, steps: Steps, bound: int | Fraction) -> Answer:

@@ -24,11 +24,13 @@ class Effort:
         width: states kept from line to line.
         visits: trades of states tried.
         few: the most trades of one line tried, or None for all that could win.
+        only_better: whether to look for nothing but a smaller φ.
     """
 
     width: int
     visits: int
     few: int | None = None
+    only_better: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Walk:
         self._priced = priced
         self._effort = effort
         self._limit = None if known.cost is None else known.cost - priced.bound
+        if self._limit is not None and effort.only_better:
+            self._limit -= priced.model.units.whole
         self._known = known
         self._visits = 0
         self._dropped: int | None = None
@@ -168,6 +172,8 @@ class Walk:
 
     def _narrow(self, reached: dict[Key, list[Node]], prospects: dict[Key, int]) -> dict[Key, list[Node]]:
         """Forget what is beyond the width, worst prospects first."""
+        if self._effort.only_better:
+            reached = self._couplings.undominated(reached, lambda nodes: nodes[0].regret - nodes[0].levied)
         if len(reached) <= self._effort.width:
             return reached
         ranked = sorted(reached, key=lambda key: (prospects[key], key))
