@@ -24,6 +24,8 @@ def to_decimal(value: object, what: str = "The value") -> Decimal:
     Raises:
         NumberError: names `what` and shows what was found.
     """
+    if type(value) is Decimal and _is_plain(value):
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise NumberError(what, value)
     text = value.strip() if isinstance(value, str) else str(value)
@@ -41,6 +43,18 @@ def to_decimal(value: object, what: str = "The value") -> Decimal:
     if decimals(number) > MOST_DECIMALS or len(number.as_tuple().digits) > MOST_DIGITS:
         raise NumberError(what, value, f"at most {MOST_DECIMALS} decimals and {MOST_DIGITS} digits")
     return number
+
+
+def _is_plain(number: Decimal) -> bool:
+    """Whether a number already is as `to_decimal` returns it: the quick way for numbers that come here again."""
+    _, digits, exponent = number.as_tuple()
+    return (
+        isinstance(exponent, int)
+        and -MOST_DECIMALS <= exponent <= 0
+        and len(digits) <= MOST_DIGITS
+        and len(digits) + exponent <= 15
+        and (digits[-1] != 0 or (exponent == 0 and bool(number)))
+    )
 
 
 def decimals(number: Decimal) -> int:

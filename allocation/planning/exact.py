@@ -85,13 +85,14 @@ def root_down(number: Fraction) -> Decimal:
 
 def money_text(amount: Fraction) -> str:
     """Money as a sentence shows it: 1,204.50."""
-    return f"{_scaled(round(amount * 100), 2):,.2f}"
+    whole, cents = divmod(abs(round(amount * 100)), 100)
+    return f"{'-' if amount < 0 else ''}{whole:,}.{cents:02}"
 
 
 def points_text(weight: Fraction) -> str:
     """A difference of weights in points: 3.2 points."""
-    tenths = round(weight * 1000)
-    return f"{_scaled(tenths, 1):,.1f} points" if tenths else "under 0.1 points"
+    whole, tenths = divmod(round(weight * 1000), 10)
+    return f"{whole:,}.{tenths} points" if whole or tenths else "under 0.1 points"
 
 
 def _scaled(digits: int, places: int) -> Decimal:

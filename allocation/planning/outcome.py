@@ -16,7 +16,7 @@ class Outcome:
 
     Attributes:
         costs: trading cost of each line, in grains.
-        settlement: the taxes and lots of the sales; None where nothing is sold.
+        settlement: the taxes and lots of the sales; None where nothing is sold, or nothing taxed and no lots are known.
     """
 
     sheet: Sheet
@@ -86,8 +86,12 @@ def nothing_done(sheet: Sheet) -> Outcome:
 
 
 def _settle(sheet: Sheet, steps: Sequence[int]) -> Settlement | None:
-    """The taxes of the sales; with all trades, because purchases may wash losses."""
-    if all(k >= 0 for k in steps):
+    """The taxes of the sales; with all trades, because purchases may wash losses. None where nothing is to be told."""
+    taxes, sold = sheet.rules.taxes, {line.symbol for line, k in zip(sheet.lines, steps, strict=True) if k < 0}
+    holdings = (p for account in sheet.accounts for p in account.portfolio.positions)
+    if not sold or not (
+        taxes.short_term_rate or taxes.long_term_rate or any(p.lots and p.symbol in sold for p in holdings)
+    ):
         return None
     trades, prices = dict(_signed(sheet, steps)), {line.symbol: line.price for line in sheet.lines}
     return settle([account.portfolio for account in sheet.accounts], prices, trades, sheet.rules)
