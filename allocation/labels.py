@@ -37,11 +37,12 @@ Floats = npt.NDArray[np.float64]
 
 # Weights that miss 1 by less are taken as summing to 1.
 _SUM_TOLERANCE = 1e-6
-# Totals are counted in grains, at most so many: floats hold every whole number up to here.
-_MOST_GRAINS, _FINEST = 2.0**52, 9
+# Totals are counted in grains: at most so many, for floats hold every whole number up to there; and so many if every
+# line took all the money, for that must fit into 64 bits.
+_MOST_GRAINS, _MOST_TOGETHER, _FINEST = 2.0**52, 2.0**59, 9
 # How hard the kernel tries before the exact search takes over.
 _WIDTH, _VISITS, _VISITS_PER_LINE = 4_096, 300_000, 1_000
-_DECIMALS = (2, 0, 4, 6, 8)
+_UNITS = (100.0, 1.0, 1e4, 1e6, 1e8)
 # What the kernel may pass by under l1, as a fraction of the total; l2 has no plateaus and needs no such help.
 _TOLERANCE = 1e-13
 _ROOM = 5_000
@@ -165,18 +166,25 @@ def _culprits(labels: Iterable[str], right: npt.NDArray[np.bool_]) -> tuple[str,
 
 def _whole_amounts(money: Floats, weight: Floats, held: Floats | None) -> _Amounts | None:
     """The account in whole grains; None where floats cannot prove that they are exact."""
-    decimals = next((places for places in _DECIMALS if _has_decimals(money, 10.0**places)), None)
-    if decimals is None or (held is not None and (held != np.rint(held)).any()):
+    for unit in _UNITS:
+        whole = np.rint(money * unit)
+        # Division rounds correctly, so this is exact: these are the floats nearest to whole numbers of 1/unit.
+        if (whole / unit).tobytes() == money.tobytes():
+            break
+    else:
         return None
-    count, whole = len(weight), np.rint(money * 10.0**decimals)
+    if held is not None and (held != np.rint(held)).any():
+        return None
+    count = len(weight)
     total = float(whole[-1]) + (float(whole[:-1] @ held) if held is not None else 0.0)
     if total <= 0.0:
         raise EmptyPortfolioError("There is neither cash nor anything held. Give some cash to invest.")
-    finest = _MOST_GRAINS / total / max(1.0, count / 16.0)
+    finest = min(_MOST_GRAINS, _MOST_TOGETHER / (count + 2.0)) / total
     if finest < 1.0:
         return None
     fineness = 10 ** min(_FINEST, int(math.log10(finest)))
-    grains = whole.astype(np.int64) * fineness
+    # A share that is dearer than everything together cannot be bought, however dear.
+    grains = np.minimum(whole, total + 1.0).astype(np.int64) * fineness
     owned = np.zeros(count, np.int64) if held is None else held.astype(np.int64)
     step, cash = grains[:-1], int(grains[-1])
     share = _share_invested(weight)
@@ -184,12 +192,7 @@ def _whole_amounts(money: Floats, weight: Floats, held: Floats | None) -> _Amoun
     all_grains = cash + (int(values.sum()) if held is not None else 0)
     target = np.rint(weight * (all_grains / share if abs(share - 1.0) <= _SUM_TOLERANCE else all_grains))
     idle = 0 if abs(share - 1.0) <= _SUM_TOLERANCE else round((1.0 - share) * all_grains)
-    return _Amounts(step, values, target.astype(np.int64), -owned, cash, idle, all_grains, 10.0**decimals * fineness)
-
-
-def _has_decimals(money: Floats, unit: float) -> bool:
-    """Whether all are the floats nearest to whole numbers of 1/unit: division rounds correctly, so this is exact."""
-    return bool((np.rint(money * unit) / unit == money).all())
+    return _Amounts(step, values, target.astype(np.int64), -owned, cash, idle, all_grains, unit * fineness)
 
 
 def _share_invested(weight: Floats) -> float:
@@ -206,7 +209,7 @@ def _ask_kernel(amounts: _Amounts, squared: bool) -> tuple[Wholes, float, float,
     step, lowest, count, total = amounts.step, amounts.lowest, len(amounts.step), amounts.total
     ones, first = (_ONES[:count], _COUNT[: count + 1]) if count <= _ROOM else (np.ones(count), np.arange(count + 1))
     line = (step, amounts.target - amounts.held, ones, first, lowest, total // step, step * lowest, step)
-    account = [np.array([amount]) for amount in (amounts.cash, amounts.cash_target, UNLIMITED)]
+    account = np.array([[amounts.cash], [amounts.cash_target], [UNLIMITED]])
     question = (np.array([0, count]), *line, *account)
     tolerance = 0.0 if squared else _TOLERANCE * float(total)
     limits = (1.0, squared, _WIDTH, max(_VISITS, _VISITS_PER_LINE * count), False, tolerance)

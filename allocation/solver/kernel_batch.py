@@ -8,7 +8,7 @@ from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY, settle
 from allocation.solver.kernel_walk import Limits
 
 # The largest amount, in grains, that sums and differences of amounts may reach.
-LARGEST = float(1 << 58)
+LARGEST = float(1 << 61)
 
 
 def solve_book(

@@ -260,8 +260,8 @@ def merge(  # noqa: C901 - the inner loop, where a call would be made a million 
             further = float(spent - out.spent[count - 1])
             difference = regret - out.regret[count - 1]
             if further == 0.0:
-                if abs(difference) <= rules.margin:
-                    useful = True
+                if rules.margin > 0.0 and abs(difference) <= rules.margin:
+                    useful = useful or difference != 0.0
                     tied = _tie(out, count - 1, source, move, tied, deviation, moves, scratch)
                     out.tied[count - 1] = tied
                 if difference >= 0.0:
