@@ -9,7 +9,6 @@ from fractions import Fraction
 
 from allocation.rules import Objective
 from allocation.solver import solve
-from allocation.solver.coupled import solve_coupled
 from allocation.solver.coupled.separable import as_problem
 from allocation.solver.question import Answer, Cell, Question, Run, TaxRates
 
@@ -19,6 +18,8 @@ def answer(question: Question) -> Answer | None:
     plain = fold_taxes(question)
     problem = as_problem(plain)
     if problem is None:
+        from allocation.solver.coupled.solving import solve_coupled  # noqa: PLC0415 - much to load, rarely needed
+
         return solve_coupled(plain)
     solution = solve(problem)
     if solution is None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from allocation.rules import Objective
 from allocation.solver.answer import answer
-from allocation.solver.coupled import solve_coupled
+from allocation.solver.coupled.solving import solve_coupled
 from allocation.solver.question import Cell, Holding, Purse, Question, Run, TaxRates
 
 NOTHING = Run(0, 0, 0, 0)

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-import numpy as np
-
 from allocation.solver.coupled.judge import gains_of, run_of
 from allocation.solver.coupled.model import Model
 from allocation.solver.coupled.pricing import Priced, Prices
@@ -178,7 +176,8 @@ def _spread(low: int, high: int) -> set[int]:
 
 def _solve(columns: list[Column], rows: _Rows, dearest: float) -> list[float] | None:
     """The duals of the programme's rows."""
-    import highspy  # noqa: PLC0415 - a tenth of a second to load, and only coupled questions need it
+    import highspy  # noqa: PLC0415 - both take a tenth of a second to load, and only coupled questions need them
+    import numpy as np  # noqa: PLC0415
 
     parts = {part: len(rows.rhs) + n for n, part in enumerate(dict.fromkeys(column.part for column in columns))}
     starts, indices, values = [0], list[int](), list[float]()

@@ -7,8 +7,7 @@ of one security to another account against a few of another, whose prices differ
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-
-import numpy as np
+from math import floor
 
 from allocation.solver.coupled.judge import run_of
 from allocation.solver.coupled.merged import Merger
@@ -152,7 +151,7 @@ def _rounded(question: Question, merger: Merger, totals: tuple[int, ...], rough:
     steps = [0] * len(question.lines)
     for group, total in zip(merger.groups, totals, strict=True):
         for i in group:
-            steps[i] = int(np.floor(rough[i] + 1e-7))
+            steps[i] = floor(rough[i] + 1e-7)
         missing = total - sum(steps[i] for i in group)
         ranked = sorted(group, key=lambda i: (steps[i] - rough[i], i))
         while missing:
@@ -170,7 +169,8 @@ def _rounded(question: Question, merger: Merger, totals: tuple[int, ...], rough:
 
 def _rough_shares(question: Question, merger: Merger, totals: tuple[int, ...]) -> list[float] | None:
     """The linear programme: one column for buying and one for selling each line."""
-    import highspy  # noqa: PLC0415 - a tenth of a second to load, and only coupled questions need it
+    import highspy  # noqa: PLC0415 - both take a tenth of a second to load, and only coupled questions need them
+    import numpy as np  # noqa: PLC0415
 
     lines, groups, count = question.lines, merger.groups, len(question.lines)
     steps = np.array([line.step for line in lines], float)

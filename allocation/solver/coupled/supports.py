@@ -7,8 +7,6 @@ regrets, which no answer within the set can beat; so the search ends as soon as 
 from dataclasses import dataclass, replace
 from math import isqrt
 
-import numpy as np
-
 from allocation.solver import solve
 from allocation.solver.coupled.judge import Outcome, judge
 from allocation.solver.coupled.pricing import Priced
@@ -87,6 +85,8 @@ class Bounds:
 
     def raise_all(self, sets: list[tuple[int, tuple[int, ...]]]) -> list[tuple[int, tuple[int, ...]]]:
         """The sets with the best bound each, in its order; floats pick the price, whole numbers make the bound."""
+        import numpy as np  # noqa: PLC0415 - a tenth of a second to load, and few questions need it
+
         inside = np.zeros((len(sets), len(self._in)))
         for row, (_, chosen) in enumerate(sets):
             inside[row, list(chosen)] = 1.0
