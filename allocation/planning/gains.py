@@ -33,16 +33,4 @@ def _gains(sheet: Sheet, line: SheetLine, recent: Fraction, washed: bool) -> tup
         replaced = Fraction(position.quantity)
     else:
         replaced = recent - sum((Fraction(lot.quantity) for lot in lots if lot.recent), Fraction(0))
-    runs = gain_runs(lots, line.price, sheet.rules.increment_of(line.symbol), replaced)
-    return tuple(_in_grains(run, sheet.grains) for run in runs)
-
-
-def _in_grains(run: GainRun, grains: int) -> GainRun:
-    return GainRun(
-        run.low,
-        run.high,
-        run.short * grains,
-        run.short_per_step * grains,
-        run.long * grains,
-        run.long_per_step * grains,
-    )
+    return gain_runs(lots, line.price, sheet.rules.increment_of(line.symbol), replaced, sheet.grains)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import zip_longest
 from math import ceil, floor, lcm
 
 from allocation.taxes.lots import LotSlice
@@ -35,16 +35,16 @@ class GainRun:
     """Neighbouring sales along which gains are linear: from `low` to `high` steps sold, both above zero.
 
     Attributes:
-        short, long: gain of selling `low` steps.
+        short, long: gain of selling `low` steps, in the grain that was asked for.
         short_per_step, long_per_step: gain of each further step.
     """
 
     low: int
     high: int
-    short: Fraction
-    short_per_step: Fraction
-    long: Fraction
-    long_per_step: Fraction
+    short: Fraction | int
+    short_per_step: Fraction | int
+    long: Fraction | int
+    long_per_step: Fraction | int
 
 
 def take(lots: Sequence[LotSlice], quantity: Decimal | Fraction) -> tuple[Taken, ...]:
@@ -87,19 +87,22 @@ def by_term(taken: Sequence[Taken], gains: Sequence[Fraction], washed: Sequence[
 
 
 def gain_runs(
-    lots: Sequence[LotSlice], price: Decimal, increment: Decimal, replaced: Fraction = ZERO
+    lots: Sequence[LotSlice], price: Decimal, increment: Decimal, replaced: Fraction = ZERO, grains: int = 1
 ) -> tuple[GainRun, ...]:
     """The gains of every sale of whole increments, as few linear runs as lots and wash sales leave.
 
     A run ends where a lot ends; where that is within an increment, that increment is a run by itself. Wash sales add the
-    points from which on losses begin or cease to count. `replaced` as in `gain_of`.
+    points from which on losses begin or cease to count.
+
+    Args:
+        replaced: as in `gain_of`.
+        grains: how many grains one unit of money is; gains are counted in grains.
     """
     if replaced or any(lot.recent for lot in lots):
         found, unit = _washed_corners(lots, price, Fraction(increment), replaced)
     else:
         found, unit = corners(lots, price, increment)
-    bends = [corner for i, corner in enumerate(found) if i in (0, len(found) - 1) or _bends(*found[i - 1 : i + 2])]
-    return tuple(_run(before, after, unit) for before, after in pairwise(bends))
+    return tuple(_runs(found, Fraction(grains, unit)))
 
 
 def _washed_corners(
@@ -150,15 +153,37 @@ def _wash_bends(lots: Sequence[LotSlice], price: Decimal, replaced: Fraction) ->
         sold += size
 
 
+def _runs(found: Sequence[Corner], grain: Fraction) -> Iterator[GainRun]:
+    """From each corner at which gains bend to the next."""
+    before = found[0] if found else None
+    for here, after in zip_longest(found[1:], found[2:]):
+        if before and (after is None or _bends(before, here, after)):
+            yield _run(before, here, grain)
+            before = here
+
+
 def _bends(before: Corner, here: Corner, after: Corner) -> bool:
     """Whether gains leave a straight line here."""
     back, ahead = here[0] - before[0], after[0] - here[0]
-    return any((here[term] - before[term]) * ahead != (after[term] - here[term]) * back for term in (1, 2))
+    return (here[1] - before[1]) * ahead != (after[1] - here[1]) * back or (
+        (here[2] - before[2]) * ahead != (after[2] - here[2]) * back
+    )
 
 
-def _run(before: Corner, after: Corner, unit: int) -> GainRun:
+def _run(before: Corner, after: Corner, grain: Fraction) -> GainRun:
     """The sales after one corner up to the next."""
-    steps = after[0] - before[0]
-    short, long = Fraction(after[1] - before[1], steps * unit), Fraction(after[2] - before[2], steps * unit)
-    first = Fraction(before[1], unit) + short, Fraction(before[2], unit) + long
-    return GainRun(before[0] + 1, after[0], first[0], short, first[1], long)
+    steps, above, below = after[0] - before[0], grain.numerator, grain.denominator
+    short, long = (after[1] - before[1]) * above, (after[2] - before[2]) * above
+    return GainRun(
+        before[0] + 1,
+        after[0],
+        _ratio(before[1] * above * steps + short, below * steps),
+        _ratio(short, below * steps),
+        _ratio(before[2] * above * steps + long, below * steps),
+        _ratio(long, below * steps),
+    )
+
+
+def _ratio(above: int, below: int) -> Fraction | int:
+    whole, rest = divmod(above, below)
+    return Fraction(above, below) if rest else whole

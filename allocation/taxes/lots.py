@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
+from operator import attrgetter
 
 from allocation.errors import RulesError, listed
 from allocation.model import Portfolio, Position, TaxLot, TaxTreatment
@@ -14,6 +15,10 @@ from allocation.taxes.term import Term, term_of
 
 # UK: acquisitions so many days after a disposal are matched with it (TCGA 1992 s106A(5)).
 MATCHED_AHEAD = timedelta(days=30)
+# Differences and products of decimals, digit for digit.
+EXACT = Context(prec=10_000)
+
+_cost_of: Callable[["LotSlice"], Decimal] = attrgetter("unit_cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +97,15 @@ def in_order(lots: Sequence[LotSlice], taxes: Taxes, price: Decimal) -> tuple[Lo
     method = taxes.lot_method
     if method == LotMethod.SPECIFIED:
         return tuple(lots)
-    usual = sorted(lots, key=_by_age)
-    if method == LotMethod.FIFO:
-        return tuple(usual)
+    usual = _by_age(lots)
     if method == LotMethod.LIFO:
-        return tuple(sorted(usual, key=lambda lot: lot.acquired or date.min, reverse=True))
-    if method == LotMethod.HIFO:
-        return tuple(sorted(usual, key=lambda lot: -lot.unit_cost))
-    return tuple(sorted(usual, key=_tax_key(taxes, price)))
+        usual.sort(key=_day_of, reverse=True)
+    elif method == LotMethod.HIFO:
+        usual.sort(key=_cost_of, reverse=True)
+    elif method == LotMethod.LEAST_TAX:
+        usual.sort(key=_cost_of, reverse=True)
+        usual.sort(key=_tax_key(taxes, price))
+    return tuple(usual)
 
 
 def require_day(taxes: Taxes, positions: Iterable[Position]) -> None:
@@ -137,16 +143,19 @@ def elsewhere_pooled(portfolios: Iterable[Portfolio], account: str, symbol: str)
     )
 
 
-def _tax_key(taxes: Taxes, price: Decimal) -> Callable[[LotSlice], tuple[Fraction | int, Decimal]]:
-    """Sorts by rate·gain of one unit, which a rate of zero makes nothing, then the dearest first."""
-    rates = {Term.SHORT: Fraction(taxes.short_term_rate), Term.LONG: Fraction(taxes.long_term_rate)}
-    if not any(rates.values()):
-        return lambda lot: (0, -lot.unit_cost)
-    return lambda lot: (rates[lot.term] * lot.gain_per_unit(price), -lot.unit_cost)
+def _tax_key(taxes: Taxes, price: Decimal) -> Callable[[LotSlice], Decimal]:
+    """Sorts by rate·gain of one unit, which a rate of zero makes nothing."""
+    rates = {Term.SHORT: taxes.short_term_rate, Term.LONG: taxes.long_term_rate}
+    return lambda lot: EXACT.multiply(rates[lot.term], EXACT.subtract(price, lot.unit_cost))
 
 
-def _by_age(lot: LotSlice) -> tuple[date, Decimal, int]:
-    return lot.acquired or date.min, -lot.unit_cost, lot.place
+def _by_age(lots: Iterable[LotSlice]) -> list[LotSlice]:
+    """The oldest first, before them those without a date; then the dearest, then as given."""
+    return sorted(sorted(lots, key=_cost_of, reverse=True), key=_day_of)
+
+
+def _day_of(lot: LotSlice) -> date:
+    return lot.acquired or date.min
 
 
 def _slice(lot: TaxLot, place: int, taxes: Taxes) -> LotSlice:
@@ -156,9 +165,7 @@ def _slice(lot: TaxLot, place: int, taxes: Taxes) -> LotSlice:
 
 def _averaged(lots: Sequence[LotSlice]) -> tuple[LotSlice, ...]:
     cost = _average_cost(lots)
-    return tuple(
-        LotSlice(lot.quantity, cost, lot.acquired, lot.term, lot.recent, lot.place) for lot in sorted(lots, key=_by_age)
-    )
+    return tuple(LotSlice(lot.quantity, cost, lot.acquired, lot.term, lot.recent, lot.place) for lot in _by_age(lots))
 
 
 def _pooled(

@@ -134,6 +134,19 @@ def test_gains_run_straight_but_for_the_increment_in_which_a_lot_ends() -> None:
     assert (last.low, last.high, last.short, last.short_per_step, last.long_per_step) == (4, 5, 35, 20, 0)
 
 
+def test_runs_count_gains_in_the_grain_that_is_asked_for() -> None:
+    lots = slices(held("VTI", "2@99.99 2020-01-05", "1@99.995 2026-06-01"), taxes(method="fifo"), Decimal(100))
+
+    in_cents = gain_runs(lots, Decimal(100), Decimal(1), grains=100)
+    bought_elsewhere = gain_runs(lots, Decimal(90), Decimal(1), Fraction(3), grains=100)
+
+    assert [(run.low, run.high, run.short, run.short_per_step, run.long, run.long_per_step) for run in in_cents] == [
+        (1, 2, 0, 0, 1, 1),
+        (3, 3, Fraction(1, 2), Fraction(1, 2), 2, 0),
+    ]
+    assert [(run.low, run.high, run.short, run.long) for run in bought_elsewhere] == [(1, 3, 0, 0)]
+
+
 def test_lots_with_the_same_gain_and_term_are_one_run() -> None:
     lots = slices(held("VTI", "2@90 2020-01-05", "3@90 2021-06-01"), taxes(method="fifo"), Decimal(100))
 
