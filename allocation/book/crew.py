@@ -1,17 +1,20 @@
 """Who solves the partitions: this process, a pool of processes on all cores, or the workers of a Dask cluster."""
 
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from allocation.book.partition import Book, Planner, solve_partition
-from allocation.errors import NotSupportedError
+from allocation.errors import AllocationError, NotSupportedError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -26,6 +29,19 @@ _PATIENCE = 10
 
 # In a process of a pool, which serves one book: what its partitions share.
 _planner: Planner
+
+
+class WorkersLostError(AllocationError):
+    """A worker that died before it answered."""
+
+    code = "workers_lost"
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(
+            f"{worker[:1].upper()}{worker[1:]} that was planning accounts ended before it answered; nothing was written. "
+            "Often memory ran out: use fewer workers. In a script, start the work under `if __name__ == '__main__':`.",
+            ("workers",),
+        )
 
 
 def engage(planner: Planner, workers: int, scheduler: str | None) -> AbstractContextManager[Solve]:
@@ -50,19 +66,25 @@ def _alone(planner: Planner) -> Iterator[Solve]:
 
 @contextmanager
 def _pool(planner: Planner, workers: int) -> Iterator[Solve]:
-    # Spawned, as everywhere but on Linux: a fork would copy locks that other threads hold.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (planner,))
-    try:
-        yield lambda partitions: _in_order(
-            lambda part: pool.submit(_solve_here, _packed(part)), partitions, workers * _AHEAD
-        )
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with TemporaryDirectory() as folder:
+        # In a file, for a process that dies while its start is still being written to it leaves us waiting for ever.
+        shared = Path(folder) / "planner"
+        shared.write_bytes(pickle.dumps(planner))
+        # Spawned, as everywhere but on Linux: a fork would copy locks that other threads hold.
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (shared,))
+        try:
+            yield lambda partitions: _in_order(
+                lambda part: pool.submit(_solve_here, _packed(part)), partitions, workers * _AHEAD
+            )
+        except BrokenExecutor:
+            raise WorkersLostError("a process of this machine") from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
 def _cluster(planner: Planner, scheduler: str) -> Iterator[Solve]:
-    client = _client(scheduler)
+    client, lost = _client(scheduler)
     try:
         shared = client.scatter(planner, broadcast=True)
         given = client.get_executor(pure=False)
@@ -70,13 +92,16 @@ def _cluster(planner: Planner, scheduler: str) -> Iterator[Solve]:
         yield lambda partitions: _in_order(
             lambda part: given.submit(_solve_packed, _packed(part), shared), partitions, ahead
         )
+    except lost:
+        raise WorkersLostError(f"a worker of the cluster at {scheduler}") from None
     finally:
         client.close()
 
 
-def _client(scheduler: str) -> "Client":
+def _client(scheduler: str) -> tuple["Client", type[Exception]]:
+    """A client, and what it raises when a worker is lost."""
     try:
-        from distributed import Client  # noqa: PLC0415  only who names a scheduler needs it
+        from distributed import Client, KilledWorker  # noqa: PLC0415  only who names a scheduler needs it
     except ImportError:
         raise NotSupportedError(
             "A scheduler is named, but the package distributed is not installed. Install it, or leave the scheduler out "
@@ -84,7 +109,7 @@ def _client(scheduler: str) -> "Client":
             ("scheduler",),
         ) from None
     try:
-        return Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+        return Client(scheduler, timeout=_PATIENCE, set_as_default=False), KilledWorker
     except (OSError, ValueError) as error:
         raise NotSupportedError(
             f"No Dask scheduler answers at {scheduler}: {error}. Start one with `dask scheduler`, or correct the address.",
@@ -92,11 +117,11 @@ def _client(scheduler: str) -> "Client":
         ) from None
 
 
-def _begin(planner: Planner) -> None:
-    """In a new process: keep what all partitions share, and leave Ctrl-C to the one who gives out the work."""
+def _begin(shared: Path) -> None:
+    """In a new process: read what all partitions share, and leave Ctrl-C to the one who gives out the work."""
     global _planner
     signal(SIGINT, SIG_IGN)
-    _planner = planner
+    _planner = pickle.loads(shared.read_bytes())  # noqa: S301  written by _pool a moment ago, in a folder of our own
 
 
 def _solve_here(packed: pa.Buffer) -> Book:

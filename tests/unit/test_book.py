@@ -1,6 +1,8 @@
 """A book: many accounts in one call, each as if it were planned by itself."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,7 @@ from allocation.plan import plan_trades
 from allocation.rules import Rules
 from allocation.targets import TargetAllocation
 
+ROOT = Path(__file__).parents[2]
 Line = tuple[str, str, str, str | None, str | None, str | None]
 COLUMNS = ("account_id", "model_id", "symbol", "quantity", "price", "cash")
 MODELS = pa.table(
@@ -269,6 +272,22 @@ def test_processes_give_the_same_book() -> None:
     assert rebalance_book(table, PRICED, workers=2) == rebalance_book(table, PRICED)
 
 
+def test_a_process_that_dies_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    """From standard input, no process can be started anew: each dies before its first account."""
+    told = (
+        "import pyarrow as pa\n"
+        "from allocation.book import rebalance_book\n"
+        "p = pa.table({'account_id': ['a'], 'model_id': ['m'], 'symbol': ['VTI'], 'quantity': [1], 'price': [9], 'cash': [0]})\n"
+        "m = pa.table({'model_id': ['m'] * 9000, 'symbol': [f'S{i}' for i in range(9000)], 'weight': [0.0001] * 9000})\n"
+        "rebalance_book(p, m, workers=2)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable], input=told, capture_output=True, text=True, timeout=100, cwd=ROOT, check=False
+    )
+
+    assert "WorkersLostError" in ended.stderr
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv", "arrow"])
 def test_files_give_the_same_book(tmp_path: Path, ending: str) -> None:
     accounts, models = write(tmp_path / f"accounts.{ending}", many(600)), write(tmp_path / "models.csv", PRICED)
@@ -355,7 +374,7 @@ def write(path: Path, table: pa.Table) -> Path:
 
 
 def test_the_example_of_the_document_runs_as_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    docs = Path(__file__).parents[2] / "docs"
+    docs = ROOT / "docs"
     accounts, models = docs / "examples" / "book_accounts.csv", docs / "examples" / "book_models.csv"
     out = tmp_path / "trades.csv"
 

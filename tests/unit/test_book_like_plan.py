@@ -187,7 +187,7 @@ RULES = {
 @pytest.mark.parametrize("kind", [ROUND, ODD], ids=["round", "odd"])
 @pytest.mark.parametrize("rules", RULES.values(), ids=list(RULES))
 def test_a_book_is_its_accounts_one_by_one(rules: Rules, kind: Mapping[str, tuple[str, ...]]) -> None:
-    drawn = Drawn(seed=7, accounts=40, kind=kind)
+    drawn = Drawn(seed=7, accounts=20, kind=kind)
 
     assert differences(drawn, rules) == []
 
