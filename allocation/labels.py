@@ -35,8 +35,8 @@ from allocation.solver.kernel_settle import BEST
 Wholes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Weights that miss 1 by less are taken as summing to 1.
-_SUM_TOLERANCE = 1e-6
+# Weights that miss 1 by no more than a millionth are taken as summing to 1; the rest is for the rounding of their sum.
+_SUM_TOLERANCE = 1e-6 + 1e-12
 # Totals are counted in grains: at most so many, for floats hold every whole number up to there; and so many if every
 # line took all the money, for that must fit into 64 bits.
 _MOST_GRAINS, _MOST_TOGETHER, _FINEST = 2.0**52, 2.0**59, 9
