@@ -63,7 +63,7 @@ class Priced:
         folded, linear = self.folded, self.price + slope
         weight, grid = folded.cash_weight, folded.grid
         if folded.squared and weight:
-            ideal = folded.cash_target - linear // (2 * weight)
+            ideal = folded.cash_target + -linear // (2 * weight)
         elif abs(linear) > weight:
             ideal = 0 if linear > 0 else folded.most_cash
         else:

@@ -1,0 +1,52 @@
+"""The separable solver against every choice of trades at once: optimum, bound and ties of tiny problems."""
+
+from random import Random
+
+import pytest
+
+from allocation.rules import Objective
+from allocation.solver import Line, Problem, Solution, solve
+from tests.brute_force.tiny import a_tiny_problem, best_steps, faults
+
+# Seeds of problems in small whole numbers, where the cheapest balance of cash lies between two grains.
+BETWEEN_GRAINS = [1725, 6006, 11043, 15179, 17195, 26741, 28308, 33809]
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_no_choice_of_trades_is_better_and_ties_fall_as_told(block: int) -> None:
+    for seed in range(block * 200, block * 200 + 200):
+        problem = a_tiny_problem(Random(seed))
+
+        assert faults(problem, solve(problem)) == [], seed
+
+
+@pytest.mark.parametrize("seed", BETWEEN_GRAINS)
+def test_cash_is_balanced_to_the_grain(seed: int) -> None:
+    problem = a_tiny_problem(Random(seed))
+
+    assert faults(problem, solve(problem)) == []
+
+
+def test_amounts_beyond_64_bits_are_compared_digit_for_digit() -> None:
+    huge = 10**12
+    line = Line(step=huge + 1, held=0, target=3 * huge, lowest=0, highest=5)
+    problem = Problem((line, line), cash=6 * huge, cash_target=0, objective=Objective.L2)
+
+    assert best_steps(problem) == (3, 2)
+    assert faults(problem, solve(problem)) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (Solution((0, 2), 2, 2), "value 2"),
+        (Solution((1, 1), 2, 2), "steps (1, 1)"),
+        (Solution((1, 0), 37, 10), "bound 10"),
+        (None, "answered None"),
+    ],
+)
+def test_a_wrong_answer_is_seen(answer: Solution | None, fault: str) -> None:
+    line = Line(step=10, held=0, target=6, lowest=0, highest=1)
+    problem = Problem((line, line), cash=12, cash_target=0)
+
+    assert any(fault in found for found in faults(problem, answer))
