@@ -1,6 +1,6 @@
 """Plans with planted faults: an honest plan to spoil, and any trades at all written up as a plan."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -19,7 +19,7 @@ from allocation.request.complaints import Complaints
 from allocation.request.fields import REQUEST
 from allocation.request.request import Request
 from allocation.trade_plan import LotSale, Side, Status, Trade, TradePlan
-from allocation.verify import verify_plan
+from allocation.verify import Fault, verify_plan
 
 Key = tuple[str, str]
 
@@ -30,6 +30,13 @@ def facts_of(told: Mapping[str, Any]) -> Facts:
     read = REQUEST.read(told, "", complaints)
     complaints.refuse()
     return Request(read or {}).to_facts()
+
+
+def codes_of(faults: Iterable[Fault]) -> set[str]:
+    """The codes of faults; each of them has to say in a sentence what is wrong."""
+    found = tuple(faults)
+    assert all(fault.message.endswith(".") for fault in found)
+    return {fault.code for fault in found}
 
 
 class Asked:
@@ -47,7 +54,14 @@ class Asked:
         """The codes found; the plan id is made to fit, so that only the planted fault shows."""
         facts = facts or self.facts
         fitted = replace(plan, plan_id=identify(facts, plan.trades))
-        return {fault.code for fault in verify_plan(fitted, facts)}
+        return codes_of(verify_plan(fitted, facts))
+
+    def faults_as_proved(self, trades: Mapping[str | Key, Number]) -> set[str]:
+        """The codes found when these trades claim to be the best."""
+        plan = self.written(trades)
+        bound = max(Decimal(0), plan.objective.value - Decimal("1e-12"))
+        told = replace(plan.objective, bound=bound, gap=Decimal(0))
+        return self.faults(replace(plan, objective=told, status=Status.OPTIMAL))
 
     def written(self, trades: Mapping[str | Key, Number]) -> TradePlan:
         """These signed quantities, by symbol or by account and symbol, as a plan that claims no proof."""

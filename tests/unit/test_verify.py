@@ -1,6 +1,5 @@
 """The independent check finds planted faults, one at a time."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -17,6 +16,7 @@ from allocation.targets import TargetAllocation
 from allocation.trade_plan import Side, Snapshot, Status, Trade, TradePlan
 from allocation.verify import verify_plan
 from tests.builders import a_portfolio, an_account, exact
+from tests.planted import codes_of, with_trade
 
 PRICES = exact({"A": 10, "B": 20, "X": 50})
 TARGET = TargetAllocation.of({"A": "0.6", "B": "0.3"})
@@ -41,11 +41,7 @@ class Asked:
         plan_id = identify(self.facts(rules=rules), plan.trades)
         fitted = replace(plan, plan_id=plan_id)
         found = verify_plan(fitted, self.facts(rules=rules))
-        return {fault.code for fault in found}
-
-
-def with_trade(plan: TradePlan, symbol: str, change: Callable[[Trade], Trade]) -> TradePlan:
-    return replace(plan, trades=tuple(change(t) if t.symbol == symbol else t for t in plan.trades))
+        return codes_of(found)
 
 
 def rescaled(trade: Trade, quantity: int) -> Trade:

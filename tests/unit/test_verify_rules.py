@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from allocation.rules import Rules
-from allocation.trade_plan import AccountSnapshot, Side, Status
+from allocation.trade_plan import AccountSnapshot, Side
 from tests.planted import Asked, a_question, an_account, with_trade
 
 PRICES = {"A": 10, "B": 20, "C": 50}
@@ -139,13 +139,6 @@ def test_turnover_above_the_cap_is_found():
 # Proofs under rules
 
 
-def proved(here: Asked, trades: dict[Any, Any]) -> set[str]:
-    """The faults of these trades as a plan that claims to be the best."""
-    plan = here.written(trades)
-    told = replace(plan.objective, bound=max(Decimal(0), plan.objective.value - Decimal("1e-12")), gap=Decimal(0))
-    return here.faults(replace(plan, objective=told, status=Status.OPTIMAL))
-
-
 @pytest.mark.parametrize(
     ("rules", "faults"),
     [
@@ -164,7 +157,7 @@ def proved(here: Asked, trades: dict[Any, Any]) -> set[str]:
     ],
 )
 def test_a_proof_stands_only_where_no_allowed_step_improves(rules, faults):
-    assert proved(asked(**rules), {}) == faults
+    assert asked(**rules).faults_as_proved({}) == faults
 
 
 @pytest.mark.parametrize("objective", ["l2", "l1", "relative"])
@@ -175,10 +168,10 @@ def test_the_best_plan_and_no_neighbour_of_it_stands_as_proved(objective, costs)
     )
     best = {symbol: int(quantity) for symbol, quantity in here.plan.shares.items()}
 
-    assert proved(here, best) == set()
+    assert here.faults_as_proved(best) == set()
     for symbol in best:
         for step in (-1, 1):
-            assert "not_optimal" in proved(here, {**best, symbol: best[symbol] + step})
+            assert "not_optimal" in here.faults_as_proved({**best, symbol: best[symbol] + step})
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "0.5", "1.25"])
@@ -418,7 +411,7 @@ def test_what_cannot_be_bought_need_not_be(rules, faults):
 def test_what_has_no_target_is_sold_first(rules, faults):
     here = relative({"B": "0.4"}, cash=200, **{"outside_target": "sell", **rules})
 
-    assert proved(here, {}) - {"not_optimal"} == faults
+    assert here.faults_as_proved({}) - {"not_optimal"} == faults
 
 
 # Raising cash
