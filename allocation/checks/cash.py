@@ -5,14 +5,11 @@ from fractions import Fraction
 
 from allocation.checks.exact import Grains, money
 from allocation.checks.fault import Fault
-from allocation.checks.lots import Key, sold_by
+from allocation.checks.lots import Key, sold_by, sold_by_each_order
 from allocation.checks.outcome import Outcome
 from allocation.checks.taxes import TaxBill, draw_up
 from allocation.rules import LotMethod, Selling
 from allocation.trade_plan import Side, TradePlan
-
-# Lots that least_tax may choose at least as well as.
-ORDERS = (LotMethod.LEAST_TAX, LotMethod.HIFO, LotMethod.FIFO, LotMethod.LIFO)
 
 
 def check_cash(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
@@ -47,9 +44,10 @@ def bills(outcome: Outcome, sales: dict[Key, Fraction]) -> list[TaxBill]:
     """The tax that these trades, in units, would cause by the method of the rules; for least_tax, by others as well."""
     ledger = outcome.ledger
     method = ledger.rules.taxes.lot_method
-    methods = ORDERS if method == LotMethod.LEAST_TAX else (method,)
     sold = {key: -units for key, units in sales.items() if units < 0}
-    return [draw_up(ledger, sales, sold_by(each, ledger, sold)) for each in methods]
+    if method == LotMethod.LEAST_TAX:
+        return [draw_up(ledger, sales, lots) for lots in sold_by_each_order(ledger, sold).values()]
+    return [draw_up(ledger, sales, sold_by(method, ledger, sold))]
 
 
 def _smaller(key: Key, outcome: Outcome) -> set[int]:

@@ -13,6 +13,8 @@ from allocation.trade_plan import LotSale
 
 Key = tuple[str, str]
 
+# Lots that least_tax may choose at least as well as.
+_ORDERS = (LotMethod.LEAST_TAX, LotMethod.HIFO, LotMethod.FIFO, LotMethod.LIFO)
 # UK: what is bought so many days after a disposal is matched with it (TCGA 1992 s106A(5)).
 _MATCHED_AHEAD = timedelta(days=30)
 
@@ -56,6 +58,16 @@ def sold_by(method: LotMethod, ledger: Ledger, sales: Mapping[Key, Fraction]) ->
         else:
             found[key] = tuple(_take(_in_order(method, own, key, ledger), sales[key]))
     return found
+
+
+def sold_by_each_order(ledger: Ledger, sales: Mapping[Key, Fraction]) -> dict[LotMethod, dict[Key, tuple[Sold, ...]]]:
+    """The lots that these sales, in units, may take under least_tax: by several orders, the least rate·gain among them.
+
+    Only taxable accounts choose. What others sell is settled, and what they keep of a recent purchase washes losses.
+    """
+    settled = sold_by(LotMethod.LEAST_TAX, ledger, {key: n for key, n in sales.items() if key[0] not in ledger.taxed})
+    free = {key: n for key, n in sales.items() if key[0] in ledger.taxed}
+    return {order: settled | sold_by(order, ledger, free) for order in _ORDERS}
 
 
 def _in_order(method: LotMethod, lots: Sequence[TaxLot], key: Key, ledger: Ledger) -> list[Sold]:

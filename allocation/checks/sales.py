@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from fractions import Fraction
 
-from allocation.checks.cash import ORDERS
 from allocation.checks.exact import is_near, money
 from allocation.checks.fault import Fault
-from allocation.checks.lots import Key, Sold, as_reported, is_long_term, lots_of, sold_by
+from allocation.checks.lots import Key, Sold, as_reported, is_long_term, lots_of, sold_by, sold_by_each_order
 from allocation.checks.outcome import Outcome
 from allocation.checks.taxes import draw_up
 from allocation.rules import LotMethod
@@ -49,10 +48,10 @@ def check_method(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
     if method != LotMethod.LEAST_TAX:
         return
     units = {key: Fraction(quanta, ledger.quantum) for key, quanta in outcome.traded.items()}
-    for each in ORDERS:
-        less = draw_up(ledger, units, sold_by(each, ledger, sales)).total
+    for order, lots in sold_by_each_order(ledger, sales).items():
+        less = draw_up(ledger, units, lots).total
         if less < outcome.bill.total:
-            told = f"{money(less, 1)} by {each}, {money(outcome.bill.total, 1)} by the lots sold"
+            told = f"{money(less, 1)} by {order}, {money(outcome.bill.total, 1)} by the lots sold"
             yield Fault("not_least_tax", f"The same trades cost a tax of {told}.")
 
 

@@ -75,6 +75,27 @@ def test_more_tax_than_another_method_costs_is_not_the_least(method):
     assert faults_of(here, asked(lot_method=method).written({"A": -15})) == {"not_least_tax"}
 
 
+def test_the_least_tax_may_be_by_no_other_order_than_rate_times_gain():
+    # Tax on a share: 1.2, 0.6 and 0.8; the oldest, the newest and the dearest are others.
+    lots = [(5, 4, "2019-01-01"), (5, 7, OLD), (5, 8, NEW)]
+    here = asked(lots, lot_method="least_tax")
+
+    assert costs_sold(here, 5) == [(7, 5)]
+    for method in ("fifo", "lifo", "hifo"):
+        assert faults_of(here, asked(lots, lot_method=method).written({"A": -5})) == {"not_least_tax"}
+
+
+def test_an_untaxed_account_sells_no_other_lots_to_lower_the_tax():
+    # It sells its oldest lot; its dearer, recent one stays and washes the loss of the taxable one.
+    taxed = an_account("a", cash=50, A=[(5, 12, OLD)], B=[(1, 15, OLD)])
+    untaxed = {**an_account("b", A=[(5, 8, "2019-01-01"), (5, 11, "2026-11-01")]), "tax_treatment": "tax_deferred"}
+    here = washed(taxed, untaxed, lot_method="least_tax")
+    plan = here.written({("a", "A"): -5, ("a", "B"): -1, ("b", "A"): -5})
+
+    assert plan.totals.tax == 5 * Decimal("0.2")
+    assert faults_of(here, plan) == set()
+
+
 def test_a_lot_without_a_date_comes_first_by_age_and_is_short():
     lots = [(5, 4, OLD), (5, 6, None)]
 
