@@ -48,8 +48,8 @@ def check_method(plan: TradePlan, outcome: Outcome) -> Iterator[Fault]:
     if method != LotMethod.LEAST_TAX:
         return
     units = {key: Fraction(quanta, ledger.quantum) for key, quanta in outcome.traded.items()}
-    for order, lots in sold_by_each_order(ledger, sales).items():
-        less = draw_up(ledger, units, lots).total
+    for order, taken in sold_by_each_order(ledger, sales).items():
+        less = draw_up(ledger, units, taken).total
         if less < outcome.bill.total:
             told = f"{money(less, 1)} by {order}, {money(outcome.bill.total, 1)} by the lots sold"
             yield Fault("not_least_tax", f"The same trades cost a tax of {told}.")
