@@ -88,8 +88,8 @@ class Position:
                 "remove the line or correct its quantity.",
                 (self.symbol,),
             )
-        held_in_lots = sum((lot.quantity for lot in self.lots), Decimal(0))
-        if self.lots and held_in_lots != self.quantity:
+        held_in_lots = sum((lot.quantity for lot in self.lots), Decimal(0)) if self.lots else self.quantity
+        if held_in_lots != self.quantity:
             raise HoldingError(
                 f"{self.symbol}: the lots come to {held_in_lots} units, the position to {self.quantity}. Correct one of them.",
                 (self.symbol,),

@@ -10,6 +10,8 @@ LARGEST = Decimal("1e15")
 MOST_DECIMALS = 24
 MOST_DIGITS = 28  # what decimal arithmetic carries without rounding
 LONGEST_TEXT = 64
+# Plain numbers of so few characters are within all of these bounds.
+_SHORT = 15
 
 Number: TypeAlias = int | float | str | Decimal
 
@@ -26,6 +28,8 @@ def to_decimal(value: object, what: str = "The value") -> Decimal:
     """
     if type(value) is Decimal and _is_plain(value):
         return value
+    if type(value) is int and -LARGEST < value < LARGEST:
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise NumberError(what, value)
     text = value.strip() if isinstance(value, str) else str(value)
@@ -47,14 +51,10 @@ def to_decimal(value: object, what: str = "The value") -> Decimal:
 
 def _is_plain(number: Decimal) -> bool:
     """Whether a number already is as `to_decimal` returns it: the quick way for numbers that come here again."""
-    _, digits, exponent = number.as_tuple()
-    return (
-        isinstance(exponent, int)
-        and -MOST_DECIMALS <= exponent <= 0
-        and len(digits) <= MOST_DIGITS
-        and len(digits) + exponent <= 15
-        and (digits[-1] != 0 or (exponent == 0 and bool(number)))
-    )
+    text = str(number)
+    if not number.is_finite() or len(text) > _SHORT or "E" in text:
+        return False
+    return text[-1] != "0" or ("." not in text and bool(number))
 
 
 def decimals(number: Decimal) -> int:
@@ -64,5 +64,9 @@ def decimals(number: Decimal) -> int:
 
 def plain(number: Decimal) -> str:
     """A number as text with the decimals it has, never with an exponent: '1200', '0.000001', '72.31'."""
-    text = format(number, "f") if number else "0"
+    if not number:
+        return "0"
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

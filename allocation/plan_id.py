@@ -57,6 +57,8 @@ def _account(portfolio: Portfolio, facts: Facts) -> dict[str, object]:
 
 
 def _lots(lots: tuple[TaxLot, ...], ordered: bool) -> list[list[str]]:
+    if not lots:
+        return []
     told = [
         [lot.acquired.isoformat() if lot.acquired else "", _text(lot.quantity), _text(lot.unit_cost)] for lot in lots
     ]

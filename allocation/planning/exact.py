@@ -47,10 +47,7 @@ def nearest(number: Fraction) -> Decimal:
 
 def nearest_ratio(numerator: int, denominator: int) -> Decimal:
     """The quotient rounded to 12 decimals, half to even."""
-    whole, rest = divmod(numerator * _RATIO, denominator)
-    if 2 * rest > denominator or (2 * rest == denominator and whole % 2):
-        whole += 1
-    return _scaled(whole, PLACES)
+    return _scaled(_nearest_whole(numerator * _RATIO, denominator), PLACES)
 
 
 def money(number: Fraction) -> Decimal:
@@ -83,16 +80,22 @@ def root_down(number: Fraction) -> Decimal:
     return _scaled(isqrt(floor(number * 100**PLACES)), PLACES)
 
 
-def money_text(amount: Fraction) -> str:
-    """Money as a sentence shows it: 1,204.50."""
-    whole, cents = divmod(abs(round(amount * 100)), 100)
+def money_text(amount: Fraction | int, unit: int = 1) -> str:
+    """Money as a sentence shows it: 1,204.50; `amount` in parts of 1/`unit`."""
+    whole, cents = divmod(abs(_nearest_whole(amount.numerator * 100, amount.denominator * unit)), 100)
     return f"{'-' if amount < 0 else ''}{whole:,}.{cents:02}"
 
 
-def points_text(weight: Fraction) -> str:
+def points_text(part: int, whole_of_it: int) -> str:
     """A difference of weights in points: 3.2 points."""
-    whole, tenths = divmod(round(weight * 1000), 10)
+    whole, tenths = divmod(_nearest_whole(part * 1000, whole_of_it), 10)
     return f"{whole:,}.{tenths} points" if whole or tenths else "under 0.1 points"
+
+
+def _nearest_whole(numerator: int, denominator: int) -> int:
+    """The quotient rounded to a whole number, half to even."""
+    whole, rest = divmod(numerator, denominator)
+    return whole + 1 if 2 * rest > denominator or (2 * rest == denominator and whole % 2) else whole
 
 
 def _scaled(digits: int, places: int) -> Decimal:

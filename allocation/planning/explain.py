@@ -1,7 +1,5 @@
 """Why a trade is in the plan, in one factual sentence."""
 
-from fractions import Fraction
-
 from allocation.planning.exact import money_text, points_text
 from allocation.planning.sheet import Sheet, SheetCell, SheetLine
 from allocation.rules import Selling
@@ -29,6 +27,8 @@ def reason_for(line: SheetLine, steps: int, sheet: Sheet) -> str:
 
 def _furthest(line: SheetLine, steps: int, sheet: Sheet) -> SheetCell:
     """The cell of this line that most wants the trade."""
+    if len(line.worth) == 1:
+        return sheet.cells[line.worth[0][0]]
     cells = [sheet.cells[cell] for cell, _ in line.worth]
     return min(cells, key=lambda cell: (cell.held - cell.target) * (1 if steps > 0 else -1))
 
@@ -37,7 +37,7 @@ def _gap_text(word: str, cell: SheetCell, sheet: Sheet) -> str:
     gap = abs(cell.held - cell.target)
     side = "above" if word == "Overweight" else "below"
     owner = f"{cell.name} is {word.lower()}" if sheet.aim.classes else word
-    points, money = points_text(Fraction(gap, sheet.invested)), money_text(sheet.money(gap))
+    points, money = points_text(gap, sheet.invested), money_text(gap, sheet.grains)
     return f"{owner} by {points} ({money} {side} its target)"
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from math import gcd, lcm
 
 from allocation.planning.gains import gains_of
-from allocation.planning.runs import most_bought, runs_of
+from allocation.planning.runs import free_runs_of, most_bought, runs_of
 from allocation.planning.sheet import Sheet, SheetLine
 from allocation.rules import Objective
 from allocation.solver.question import Cell, Holding, Purse, Question, Run, TaxRates
@@ -28,71 +29,65 @@ def ask(sheet: Sheet, washed: Iterable[str] = ()) -> Asked:
         washed: securities that the plan may buy in one account while another sells them at a loss, which then counts
             for nothing.
     """
-    gains = gains_of(sheet, frozenset(washed))
-    finer = lcm(*(d for runs in gains for run in runs for d in _denominators(run)), 1)
-    bought = most_bought(sheet)
-    holdings = tuple(
-        _holding(sheet, line, most, [_finer_gain(g, finer) for g in runs], finer)
-        for line, most, runs in zip(sheet.lines, bought, gains, strict=True)
-    )
+    gains, bought = gains_of(sheet, frozenset(washed)), most_bought(sheet)
     taxed = any(gains)
+    finer = lcm(*(d for runs in gains for run in runs for d in _denominators(run)), 1) if taxed else 1
+    free = not (taxed or sheet.fees.charged or any(line.spread_fee or line.rate_fee for line in sheet.lines))
+    fine = [] if free else [_runs(sheet, n, most, gains[n], finer) for n, most in enumerate(bought)]
+    tax = _tax(sheet, finer) if taxed else None
+    most_tax = tax.most if tax and tax.most is not None else 0
+    shared = gcd(most_tax, *_amounts(sheet, fine, finer)) or 1
+    if free:
+        runs = [free_runs_of(line, line.step // shared, most) for line, most in zip(sheet.lines, bought, strict=True)]
+    else:
+        runs = [tuple(_coarser(run, shared) for run in own) if shared > 1 else own for own in fine]
+
+    def told(amount: int) -> int:
+        return amount * finer // shared
+
     question = Question(
-        lines=holdings,
-        cells=tuple(Cell(cell.held * finer, cell.aim * finer) for cell in sheet.cells),
-        purses=tuple(Purse(account.cash * finer, account.taxable) for account in sheet.accounts),
+        lines=tuple(
+            Holding(
+                account=line.account,
+                step=told(line.step),
+                runs=own,
+                worth=tuple([(cell, told(worth)) for cell, worth in line.worth]),
+                misplaced=_misplaced(sheet, line),
+            )
+            for line, own in zip(sheet.lines, runs, strict=True)
+        ),
+        cells=tuple([Cell(told(cell.held), told(cell.aim)) for cell in sheet.cells]),
+        purses=tuple(Purse(told(account.cash), account.taxable) for account in sheet.accounts),
         objective=Objective.L1 if sheet.rules.objective == Objective.L1 else Objective.L2,
-        cash_target=sheet.cash_target * finer,
-        reserve=sheet.reserve * finer,
+        cash_target=told(sheet.cash_target),
+        reserve=told(sheet.reserve),
         most_trades=sheet.rules.max_trades,
-        most_turnover=_most_turnover(sheet, finer),
-        tax=_tax(sheet, finer) if taxed else None,
-    )
-    return in_coarsest_grains(question, Fraction(1, sheet.grains * finer))
-
-
-def in_coarsest_grains(question: Question, grain: Fraction) -> Asked:
-    """The same question in the largest grain that divides all its amounts."""
-    shared = gcd(*_amounts(question)) or 1
-    if shared == 1:
-        return Asked(question, grain)
-    tax, turnover, cash = question.tax, question.most_turnover, question.highest_cash
-    coarser = replace(
-        question,
-        lines=tuple(_coarser(line, shared) for line in question.lines),
-        cells=tuple(Cell(c.held // shared, c.target // shared, c.weight) for c in question.cells),
-        purses=tuple(replace(purse, cash=purse.cash // shared) for purse in question.purses),
-        cash_target=question.cash_target // shared,
-        reserve=question.reserve // shared,
-        highest_cash=None if cash is None else cash // shared,
-        most_turnover=None if turnover is None else turnover // shared,
+        most_turnover=_most_turnover(sheet, finer, shared),
         tax=None if tax is None else replace(tax, most=None if tax.most is None else tax.most // shared),
     )
-    return Asked(coarser, grain * shared)
+    return Asked(question, Fraction(shared, sheet.grains * finer))
 
 
-def _holding(sheet: Sheet, line: SheetLine, most: int, gains: Sequence[GainRun], finer: int) -> Holding:
-    runs = runs_of(line, sheet.fees, most, gains)
-    if finer > 1:
-        runs = tuple(replace(run, spends=run.spends * finer, per_step=run.per_step * finer) for run in runs)
-    return Holding(
-        account=line.account,
-        step=line.step * finer,
-        runs=runs,
-        worth=tuple((cell, worth * finer) for cell, worth in line.worth),
-        misplaced=_misplaced(sheet, line),
-    )
+def _runs(sheet: Sheet, index: int, most: int, gains: Sequence[GainRun], finer: int) -> tuple[Run, ...]:
+    """The allowed trades of a line in the finest grains."""
+    runs = runs_of(sheet.lines[index], sheet.fees, most, [_finer_gain(g, finer) for g in gains])
+    if finer == 1:
+        return runs
+    return tuple(replace(run, spends=run.spends * finer, per_step=run.per_step * finer) for run in runs)
 
 
 def _misplaced(sheet: Sheet, line: SheetLine) -> int:
     """How far the account is from the best place for the security; 0 where nobody said."""
-    places = sheet.rules.location.get(line.symbol, ())
+    places = sheet.rules.location.get(line.symbol)
+    if not places:
+        return 0
     treatment = sheet.accounts[line.account].portfolio.account.tax_treatment
     return places.index(treatment) if treatment in places else len(places)
 
 
-def _most_turnover(sheet: Sheet, finer: int) -> int | None:
+def _most_turnover(sheet: Sheet, finer: int, shared: int) -> int | None:
     most = sheet.rules.max_turnover
-    return None if most is None else int(Fraction(most) * 2 * sheet.total * finer)
+    return None if most is None else int(Fraction(most) * 2 * sheet.total * finer) // shared
 
 
 def _tax(sheet: Sheet, finer: int) -> TaxRates:
@@ -117,31 +112,20 @@ def _finer_gain(run: GainRun, finer: int) -> GainRun:
     )
 
 
-def _amounts(question: Question) -> Iterator[int]:
-    for line in question.lines:
-        yield line.step
-        yield from (worth for _, worth in line.worth)
-        for run in line.runs:
-            yield from (run.spends, run.per_step, run.short, run.short_per_step, run.long, run.long_per_step)
-    for cell in question.cells:
-        yield from (cell.held, cell.target)
-    yield from (purse.cash for purse in question.purses)
-    yield from (question.cash_target, question.reserve)
-    if question.tax and question.tax.most is not None:
-        yield question.tax.most
+def _amounts(sheet: Sheet, runs: Iterable[Sequence[Run]], finer: int) -> Iterator[int]:
+    """Every amount of money in the question, in the finest grains."""
+    for line in sheet.lines:
+        yield line.step * finer
+        yield from (worth * finer for _, worth in line.worth)
+    for run in chain.from_iterable(runs):
+        yield from (run.spends, run.per_step, run.short, run.short_per_step, run.long, run.long_per_step)
+    for cell in sheet.cells:
+        yield from (cell.held * finer, cell.aim * finer)
+    yield from (account.cash * finer for account in sheet.accounts)
+    yield from (sheet.cash_target * finer, sheet.reserve * finer)
 
 
-def _coarser(line: Holding, shared: int) -> Holding:
-    return Holding(
-        line.account,
-        line.step // shared,
-        tuple(_coarser_run(run, shared) for run in line.runs),
-        tuple((cell, worth // shared) for cell, worth in line.worth),
-        line.misplaced,
-    )
-
-
-def _coarser_run(run: Run, shared: int) -> Run:
+def _coarser(run: Run, shared: int) -> Run:
     return Run(
         run.low,
         run.high,

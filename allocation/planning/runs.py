@@ -24,6 +24,13 @@ def runs_of(line: SheetLine, fees: Fees, highest: int, gains: Sequence[GainRun] 
     return (*sells, NO_TRADE, *buys)
 
 
+def free_runs_of(line: SheetLine, step: int, highest: int) -> tuple[Run, ...]:
+    """The same where trades cost nothing and no gain is taxed; `step` is what one is worth, in any unit of money."""
+    sells = (Run(-line.most_sold, -line.least, -step * line.most_sold, step),) if line.most_sold else ()
+    buys = (Run(line.least, highest, step * line.least, step),) if highest >= line.least and not line.no_buy else ()
+    return (*sells, NO_TRADE, *buys)
+
+
 def most_bought(sheet: Sheet) -> list[int]:
     """By line, the most steps that all money within reach could buy: its account's, and no more than there is over all."""
     raised = [account.cash for account in sheet.accounts]

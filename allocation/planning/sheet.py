@@ -54,7 +54,6 @@ class SheetCell:
     """
 
     name: str
-    weight: Fraction
     target: int
     aim: int
     held: int
@@ -99,6 +98,11 @@ class Fees:
     per_trade: int
     minimum: int
     maximum: int | None
+
+    @property
+    def charged(self) -> bool:
+        """Whether trades may cost a commission that does not depend on their value."""
+        return bool(self.per_trade or self.minimum)
 
     def cost(self, line: SheetLine, steps: int) -> int:
         """What trading so many steps costs, the half-spread included."""
@@ -219,6 +223,7 @@ class _Counting:
         self.aim = aim.finer(self.fineness) if self.fineness > 1 else aim
         self.grains = self.money * self.aim.whole
         self.price = {s: in_units(p, self.grains) // self.quanta for s, p in prices.items()}
+        self.minimum = in_units(self.rules.min_trade_value, self.grains)
 
     def sheet(self, keys: list[tuple[int, str]], excluded: tuple[str, ...]) -> Sheet:
         """The sheet of these lines."""
@@ -272,7 +277,6 @@ class _Counting:
 
     def _cells(self, worth: Iterable[int], invested: int) -> Iterator[SheetCell]:
         share, apart = invested // self.aim.whole, self.rules.trade == TradeScope.OUT_OF_BAND
-        finer = self.aim.whole
         for i, (name, weight, held) in enumerate(zip(self.aim.names, self.aim.weights, worth, strict=True)):
             target = aim = share * weight
             inside = True
@@ -281,14 +285,15 @@ class _Counting:
                 inside = abs(held - target) <= width
                 if self.rules.destination == Destination.EDGE and not inside:
                     aim = target + width if held > target else target - width
-            yield SheetCell(name, Fraction(weight, finer), target, aim, held, apart and inside)
+            yield SheetCell(name, target, aim, held, apart and inside)
 
     def _line(self, account: int, symbol: str, resting: frozenset[int]) -> SheetLine:
-        quantity = in_units(self.held.get((account, symbol), _NOTHING), self.quanta)
+        held = self.held.get((account, symbol))
+        quantity = in_units(held, self.quanta) if held else 0
         increment, price, exposure = self.increments[symbol], self.price[symbol], self.aim.exposures[symbol]
         step = price * increment
-        least = max(1, -(-in_units(self.rules.min_trade_value, self.grains) // step))
-        at_rest = all(cell in resting for cell, _ in exposure)
+        least = max(1, -(-self.minimum // step))
+        at_rest = bool(resting) and all(cell in resting for cell, _ in exposure)
         no_sale = self._no_sale(symbol, at_rest)
         most_sold = 0 if no_sale else quantity // increment
         rate, spread = self.rules.costs.rate, self.rules.half_spreads.get(symbol, _NOTHING)
@@ -342,5 +347,7 @@ class _Counting:
 
 
 def _part(amount: int, rate: Decimal) -> int:
+    if not rate:
+        return 0
     numerator, denominator = rate.as_integer_ratio()
     return amount // denominator * numerator

@@ -9,6 +9,7 @@ from allocation.planning.explain import reason_for
 from allocation.planning.outcome import Outcome, nothing_done
 from allocation.planning.sheet import Sheet, SheetLine
 from allocation.rules import Objective
+from allocation.taxes import TaxedSale
 from allocation.trade_plan import AccountSnapshot, Attainment, Side, Snapshot, Totals, Trade
 
 
@@ -16,8 +17,15 @@ def trades_of(outcome: Outcome) -> tuple[Trade, ...]:
     """Sells before buys; within a side by account, the largest first."""
     sheet = outcome.sheet
     before, after = nothing_done(sheet).values(), outcome.values()
+    taxed = outcome.settlement.by_trade if outcome.settlement else {}
     trades = [
-        _trade(outcome, i, before[line.symbol], after[line.symbol])
+        _trade(
+            outcome,
+            i,
+            before[line.symbol],
+            after[line.symbol],
+            taxed.get((sheet.accounts[line.account].id, line.symbol)),
+        )
         for i, line in enumerate(sheet.lines)
         if outcome.steps[i]
     ]
@@ -81,21 +89,19 @@ def totals_of(outcome: Outcome) -> Totals:
     )
 
 
-def _trade(outcome: Outcome, index: int, before: int, after: int) -> Trade:
+def _trade(outcome: Outcome, index: int, before: int, after: int, sale: TaxedSale | None) -> Trade:
     sheet, line, steps = outcome.sheet, outcome.sheet.lines[index], outcome.steps[index]
-    account = sheet.accounts[line.account].id
-    sale = outcome.settlement.by_trade.get((account, line.symbol)) if outcome.settlement else None
-    target = _weight_of(sheet, line)
+    invested = sheet.invested
     return Trade(
-        account=account,
+        account=sheet.accounts[line.account].id,
         symbol=line.symbol,
         side=Side.BUY if steps > 0 else Side.SELL,
         quantity=sheet.units(abs(steps), line),
         price=line.price,
         value=ratio(abs(steps) * line.step, sheet.grains),
-        weight_before=nearest_ratio(before, sheet.invested),
-        weight_after=nearest_ratio(after, sheet.invested),
-        weight_target=nearest_ratio(target.numerator, target.denominator),
+        weight_before=nearest_ratio(before, invested),
+        weight_after=nearest_ratio(after, invested),
+        weight_target=nearest_ratio(_weight_of(sheet, line), sheet.aim.whole),
         reason=reason_for(line, steps, sheet),
         cost=ratio(outcome.costs[index], sheet.grains),
         tax=money(sale.tax) if sale else Decimal(0),
@@ -103,6 +109,6 @@ def _trade(outcome: Outcome, index: int, before: int, after: int) -> Trade:
     )
 
 
-def _weight_of(sheet: Sheet, line: SheetLine) -> Fraction:
-    """The target of the security itself; 0 where the target speaks of classes."""
-    return Fraction(0) if sheet.aim.classes else sheet.cells[line.worth[0][0]].weight
+def _weight_of(sheet: Sheet, line: SheetLine) -> int:
+    """The target of the security itself in parts of the whole; 0 where the target speaks of classes."""
+    return 0 if sheet.aim.classes else sheet.aim.weights[line.worth[0][0]]

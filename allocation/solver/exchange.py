@@ -5,8 +5,9 @@ moved a few steps each nearly always can.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import combinations
+from math import inf
+from typing import NamedTuple
 
 from allocation.solver.pricing import Priced
 from allocation.solver.search import Found
@@ -17,8 +18,7 @@ _NEIGHBOURS = 4
 _ROUNDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Other trades for one or two lines: what they spend and cost beyond the present ones."""
 
     spends: int
@@ -32,8 +32,8 @@ def first_look(priced: Priced) -> Found:
     changes = [Change(0, 0, ())]
     for i, k in enumerate(steps):
         changes += _singles(priced, i, k, 1, priced.cash_left - priced.wanted_cash)
-    changes.sort(key=lambda change: (change.spends, change.costs, change.moves))
-    best = _best_pair(priced, changes, priced.cash_left, 0, priced.worst_regret() + 1, 1)
+    changes.sort()
+    best = _best_pair(priced, changes, priced.cash_left, 0, inf, 1)
     if best is None:
         return _most_cash(priced)
     total, moves = best
@@ -64,11 +64,11 @@ def _best_exchange(priced: Priced, steps: tuple[int, ...], regret: int, most_lin
 
 
 def _best_pair(
-    priced: Priced, changes: list[Change], cash: int, lines_regret: int, below: int, neighbours: int
+    priced: Priced, changes: list[Change], cash: int, lines_regret: int, below: float, neighbours: int
 ) -> tuple[int, dict[int, int]] | None:
     """Of each change with those that balance it best, the cheapest pair if it costs less than `below`."""
     spends = [change.spends for change in changes]
-    best: tuple[Change, Change] | None = None
+    best: tuple[int, dict[int, int]] | None = None
     for first in changes:
         if lines_regret + first.costs >= below:
             continue
@@ -80,8 +80,8 @@ def _best_pair(
                 continue
             total += priced.cash_regret(after)
             if total < below and not _overlap(first, second):
-                best, below = (first, second), total
-    return None if best is None else (below, dict(best[0].moves + best[1].moves))
+                best, below = (total, dict(first.moves + second.moves)), total
+    return best
 
 
 def _changes(priced: Priced, steps: tuple[int, ...], surplus: int, most_lines: int, reach: int) -> list[Change]:
@@ -97,7 +97,7 @@ def _changes(priced: Priced, steps: tuple[int, ...], surplus: int, most_lines: i
         for a in singles[i]
         for b in singles[j]
     ]
-    changes.sort(key=lambda change: (change.spends, change.costs, change.moves))
+    changes.sort()
     return changes
 
 
@@ -107,22 +107,24 @@ def _singles(priced: Priced, index: int, now: int, reach: int, surplus: int) -> 
     leg = row.leg(now)
     spent = leg.spends + leg.per_step * (now - leg.low)
     regret = priced.cost(row, leg, now)
-    wanted = {*range(now - reach, now + reach + 1)}
+    within = {*range(now - reach, now + reach + 1)}
     if leg.per_step:
         alone = now + surplus // leg.per_step
-        wanted |= {alone, alone + 1}
+        within |= {alone, alone + 1}
+    wanted = sorted(within - {now})
     changes = []
     for other in row.legs:
-        own = {k for k in wanted if other.low <= k <= other.high}
-        own |= {other.high if other.high < now else other.low} if other is not leg else set()
+        own = [k for k in wanted if other.low <= k <= other.high]
+        end = other.high if other.high < now else other.low
+        if other is not leg and end not in own:
+            own = sorted([*own, end])
         changes += [
             Change(
                 other.spends + other.per_step * (k - other.low) - spent,
                 priced.cost(row, other, k) - regret,
                 ((index, k),),
             )
-            for k in sorted(own)
-            if k != now
+            for k in own
         ]
     return changes
 

@@ -77,6 +77,8 @@ class Menu:
     def _write_down(self, leg: Leg, limit: int) -> None:
         """Write down a leg up to the limit, outwards from its cheapest trade, or set it aside if it is too long."""
         start = self._base if leg.low <= self._base <= leg.high else self._priced.cheapest_in(self._row, leg)
+        if self.option(leg, start)[0] > limit:
+            return
         options: list[Option] = []
         for run in (range(start, leg.high + 1), range(start - 1, leg.low - 1, -1)):
             for count, k in enumerate(run):

@@ -8,9 +8,9 @@ What lines and cash together want falls as the price rises. Between two prices o
 answer differently at both (`_Demand.active`), so a search for the balance costs little more than asking all lines twice.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, nextafter
+from typing import NamedTuple
 
 from allocation.solver.folding import Folded, Leg, Row
 from allocation.solver.pricing import Priced
@@ -28,16 +28,14 @@ def cash_price(folded: Folded) -> int:
     return 0 if not folded.rows else _Market(folded).balancing_price()
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """A trade in floats: what it spends and what it costs without a price on cash."""
 
     spends: float
     costs: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Legs that continue each other, in floats: `steps` further ones from the first trade."""
 
     steps: int

@@ -1,12 +1,11 @@
 """A question, or a part of it, in the shape of one account: for the fast solver."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from allocation.rules import Objective
 from allocation.solver.coupled.judge import the_run_of
 from allocation.solver.problem import Line, Problem
-from allocation.solver.question import Cell, Holding, Question, Run
+from allocation.solver.question import Holding, Question, Run
 
 
 def as_problem(question: Question) -> Problem | None:
@@ -50,12 +49,8 @@ def whole_run(low: int, high: int, step: int) -> Run:
 def _line(question: Question, index: int, held: list[int]) -> Line:
     line = question.lines[index]
     place = line.worth[0][0]
-    cell = replace(question.cells[place], held=held[place])
-    return _at(line, cell)
-
-
-def _at(line: Holding, cell: Cell) -> Line:
-    return Line(line.step, cell.held, cell.target, runs=line.runs, weight=cell.weight, misplaced=line.misplaced)
+    cell = question.cells[place]
+    return Line(line.step, held[place], cell.target, runs=line.runs, weight=cell.weight, misplaced=line.misplaced)
 
 
 def _around(question: Question, free: Sequence[int], steps: Sequence[int]) -> tuple[list[int], int, int]:
