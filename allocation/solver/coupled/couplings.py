@@ -1,6 +1,6 @@
 """The state that lines share: where it stands, how far the lines to come can still take it, and the least that costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, TypeVar
@@ -8,9 +8,10 @@ from typing import TypeAlias, TypeVar
 from allocation.solver.coupled.judge import gains_of, the_run_of
 from allocation.solver.coupled.options import Option, Options, density
 from allocation.solver.coupled.pricing import Convex, Priced
-from allocation.solver.coupled.tax import netted_tax, taxes_by_purse
+from allocation.solver.coupled.tax import Box, Piece, taxes_by_purse
 
 T = TypeVar("T")
+_PIECES = [None, *Piece]
 Key: TypeAlias = tuple[int, ...]
 """Cash, then the slots of purses, shared cells, trades, turnover and gains, as far as the question has them."""
 
@@ -25,6 +26,7 @@ class Ahead:
         closing: shared cells that this line was the last to move.
         closing_purses: purses whose last line this was, as (slot, price).
         low, high: outside these balances it pays to move cash at `density` a grain.
+        gains: the least and the most that the lines to come can add to net gains.
     """
 
     least: Key
@@ -36,6 +38,7 @@ class Ahead:
     density: int
     low: int
     high: int
+    gains: Box
 
 
 class Couplings:
@@ -54,7 +57,7 @@ class Couplings:
         self._turnover_slot = slots if question.most_turnover is not None else 0
         slots += question.most_turnover is not None
         self._caps_end = slots
-        taxable = [n for n, purse in enumerate(question.purses) if purse.taxable and model.taxed]
+        taxable = sorted({line.account for i, line in enumerate(question.lines) if model.realises(i)})
         self._gain_slot = {purse: slots + 2 * n for n, purse in enumerate(taxable)}
         self._slots = slots + 2 * len(taxable)
         self._capped = [
@@ -66,7 +69,6 @@ class Couplings:
             if most is not None
         ]
         self.origin = self._origin()
-        self.levied_still = self._levied_still()
         self.largest_still = max((abs(model.start[cell]) for cell in model.still), default=0)
         self._ahead = self._look_ahead(options, order)
 
@@ -98,9 +100,48 @@ class Couplings:
             to_come += price * max(0, slots[slot] + ahead.least[slot])
         rest = self._caps(slots, ahead)
         cash = self._least_cash_regret(slots, ahead)
-        if rest is None or cash is None:
+        levied = self._priced.levy.regret_within(self._gains_within(slots, ahead)) if self._gain_slot else 0
+        if rest is None or cash is None or levied is None:
             return None
-        return tuple(slots), settled, to_come + rest + cash, largest
+        return tuple(slots), settled, to_come + rest + cash + levied, largest
+
+    def alike(self, key: Key, position: int) -> tuple[Key, int]:
+        """What decides the future of a state, and what its gains cost so far.
+
+        Where all gains within reach are on one piece of the tax, gains are a cost like any other: states with the same
+        cash after taxes have the same future.
+        """
+        ahead = self._ahead[position]
+        owed = self._owed_so_far(key, ahead) if self._gain_slot else None
+        if owed is None:
+            return key, 0
+        slots, tax, prices = list(key), sum(owed.values()), self._priced.prices
+        cost = self._priced.levy.cost(*self._gains(key)) - prices.tax * tax
+        slots[0] -= tax
+        for purse, slot in self._gain_slot.items():
+            slots[slot] = slots[slot + 1] = 0
+            if self._purses:
+                slots[1 + purse] -= owed[purse]
+                cost += self._late[purse] * owed[purse]
+        gains, rates = self._gains_within(key, ahead), self._model.question.tax
+        if rates is not None and rates.most is not None:
+            slots[self._caps_end] = tax if self._model.tax(gains.short_high, gains.long_high) > rates.most else 0
+        slots[self._caps_end + 1] = _PIECES.index(gains.piece)
+        return tuple(slots), cost
+
+    def _owed_so_far(self, key: Key, ahead: Ahead) -> dict[int, int] | None:
+        """What every purse owes so far, where its tax is linear from here on; None where it may not be."""
+        piece = self._gains_within(key, ahead).piece
+        if piece == Piece.NOTHING_DUE:
+            return dict.fromkeys(self._gain_slot, 0)
+        alone = len(self._gain_slot) == 1
+        if piece is None or not (alone or self._none_loses(key, ahead)):
+            return None
+        return {purse: self._model.tax(key[slot], key[slot + 1]) for purse, slot in self._gain_slot.items()}
+
+    def _none_loses(self, key: Key, ahead: Ahead) -> bool:
+        """Whether no purse can end with a loss of either term."""
+        return all(key[n] + ahead.least[n] >= 0 for slot in self._gain_slot.values() for n in (slot, slot + 1))
 
     def close(self, key: Key) -> int | None:
         """What a state at the end costs beyond its regrets; None where it is not allowed."""
@@ -112,17 +153,19 @@ class Couplings:
         short, long = sum(s for s, _ in gains), sum(g for _, g in gains)
         if question.tax is not None and self._gain_slot:
             taxes = taxes_by_purse(question.tax, gains)
-            tax = int(netted_tax(question.tax, short, long))
-            cost += priced.tax_cost(short, long)
+            tax = self._model.tax(short, long)
+            levied = priced.levy.regret_within(Box(short, short, long, long))
+            if levied is None:
+                return None
+            cost += levied
             if question.tax.most is not None:
                 if tax > question.tax.most:
                     return None
                 cost += priced.prices.tax * (question.tax.most - tax)
-        for purse, price in self._late.items():
-            left = key[1 + purse] - taxes[purse]
-            if left < 0 or self._is_too_full(1 + purse, left):
-                return None
-            cost += price * key[1 + purse]
+        late = self._close_late_purses(key, taxes)
+        if late is None:
+            return None
+        cost += late
         cash = priced.cash.regret_within(key[0] - tax, key[0] - tax)
         if cash is None:
             return None
@@ -131,6 +174,14 @@ class Couplings:
                 return None
             cost += price * (most - key[slot])
         return cost + cash
+
+    def _close_late_purses(self, key: Key, taxes: list[Fraction]) -> int | None:
+        """What the cash left in purses costs that taxes are paid from; None where one has too little or too much."""
+        for purse in self._late:
+            left = key[1 + purse] - taxes[purse]
+            if left < 0 or self._is_too_full(1 + purse, left):
+                return None
+        return sum(price * key[1 + purse] for purse, price in self._late.items())
 
     def _is_too_full(self, slot: int, left: Fraction | int, taxed: bool = False) -> bool:
         """Whether more would remain in a purse than may; with taxes still to be paid nobody can say."""
@@ -185,14 +236,6 @@ class Couplings:
                 slot, gains = self._gain_slot[line.account], gains_of(run, k)
                 slots[slot], slots[slot + 1] = slots[slot] + gains[0], slots[slot + 1] + gains[1]
         return tuple(slots)
-
-    def _levied_still(self) -> int:
-        """The levies on lines that have no choice."""
-        priced, levied = self._priced, 0
-        for index, moves in enumerate(self._model.movable):
-            if not moves:
-                levied += priced.levy(index, self._model.question.lines[index].runs[0], priced.base[index])
-        return levied
 
     def _changes(self, option: Option, line: int) -> list[tuple[int, int]]:
         """What a trade adds to each slot beyond the line's cheapest trade."""
@@ -251,6 +294,13 @@ class Couplings:
                     ),
                     tuple((1 + p, prices[p]) for p, last in last_of_purse.items() if last == n and p not in self._late),
                     *spread,
+                    Box(
+                        *(
+                            sum(reach[slot + n] for slot in self._gain_slot.values())
+                            for n in (0, 1)
+                            for reach in (least, most)
+                        )
+                    ),
                 )
             )
             self._widen(least, most, self._changes_at[n])
@@ -272,7 +322,7 @@ class Couplings:
     def _spread(self, slope: int | None) -> tuple[int, int, int]:
         """The density to come and the balances beyond which it pays to move cash at it."""
         cash = self._priced.cash
-        if not slope or self._gain_slot:
+        if not slope:
             return 0, cash.best, cash.best
         return slope, _turning_point(cash, -slope), _turning_point(cash, slope)
 
@@ -283,30 +333,38 @@ class Couplings:
             if slots[slot] + ahead.least[slot] > most:
                 return None
             cost += price * max(0, most - slots[slot] - ahead.most[slot])
+        rates = self._model.question.tax
+        if rates is not None and rates.most is not None and self._gain_slot:
+            gains, tax = self._gains_within(slots, ahead), self._model.tax
+            if tax(gains.short_low, gains.long_low) > rates.most:
+                return None
+            cost += self._priced.prices.tax * max(0, rates.most - tax(gains.short_high, gains.long_high))
         return cost
 
     def _least_cash_regret(self, slots: list[int], ahead: Ahead) -> int | None:
         """The least regret of all cash within reach, paying for what the lines to come must move."""
-        low, high = slots[0] + ahead.least[0], slots[0] + ahead.most[0]
-        tax = self._model.question.tax
-        if tax is not None and self._gain_slot:
-            owed = [netted_tax(tax, *self._gains(slots, reach)) for reach in (ahead.least, ahead.most)]
-            if tax.most is not None and owed[0] > tax.most:
-                return None
-            low, high = low - int(owed[1]), high - int(owed[0])
-        cash = self._priced.cash
-        if not ahead.density:
-            return cash.regret_within(low, high)
-        low, high = max(low, cash.low), min(high, cash.high)
+        cash, now = self._priced.cash, slots[0]
+        low, high = max(now + ahead.least[0], cash.low), min(now + ahead.most[0], cash.high)
+        if self._gain_slot:
+            gains, tax = self._gains_within(slots, ahead), self._model.tax
+            # The tax never falls when a gain rises.
+            least, most = tax(gains.short_low, gains.long_low), tax(gains.short_high, gains.long_high)
+            low, high = max(now + ahead.least[0] - most, cash.low), min(now + ahead.most[0] - least, cash.high)
+            now -= tax(*self._gains(slots))
         if low > high:
             return None
-        there = min(max(slots[0], ahead.low), ahead.high)
-        there = min(max(there, low), high)
-        return cash.regret(there) + ahead.density * abs(there - slots[0])
+        there = min(max(min(max(now, ahead.low), ahead.high), low), high)
+        return cash.regret(there) + ahead.density * abs(there - now)
 
-    def _gains(self, slots: list[int], reach: Key) -> tuple[int, int]:
+    def _gains(self, slots: Sequence[int]) -> tuple[int, int]:
         starts = self._gain_slot.values()
-        return sum(slots[s] + reach[s] for s in starts), sum(slots[s + 1] + reach[s + 1] for s in starts)
+        return sum(slots[s] for s in starts), sum(slots[s + 1] for s in starts)
+
+    def _gains_within(self, slots: Sequence[int], ahead: Ahead) -> Box:
+        """All net gains that the lines to come leave possible."""
+        short, long = self._gains(slots)
+        reach = ahead.gains
+        return Box(short + reach.short_low, short + reach.short_high, long + reach.long_low, long + reach.long_high)
 
 
 def _turning_point(cash: Convex, slope: int) -> int:

@@ -14,8 +14,8 @@ from math import lcm
 
 from allocation.rules import Objective
 from allocation.solver.coupled.judge import gains_of, the_run_of
-from allocation.solver.coupled.tax import netted_tax
-from allocation.solver.question import Cell, Holding, Purse, Question, Run
+from allocation.solver.coupled.tax import Box, whole_tax
+from allocation.solver.question import Cell, Holding, Purse, Question, Run, TaxRates
 
 # A unit of φ where nothing else counts: prices need parts of it.
 _FINE = 1 << 60
@@ -42,12 +42,13 @@ class Model:
         movable: by line, whether it has a choice.
         still: the cells that no line can move.
         start: by cell, how far it is from its target before any line moves that can.
-        gain_slopes: σ with tax ≥ σ_short·short + σ_long·long for all gains that can be realised; None without taxes.
-        gains_are_linear: whether that inequality is an equation.
+        taxed: whether any tax can be due.
+        gains: all net gains that can be realised, or the part of them to be looked at.
+        tax: the tax on net gains.
     """
 
-    def __init__(self, asked: Question, *, ties: bool = True) -> None:
-        """Without `ties` nothing but φ counts."""
+    def __init__(self, asked: Question, *, ties: bool = True, part: int | None = None) -> None:
+        """Without `ties` nothing but φ counts; `part` is one of those over which the tax is convex."""
         self.finer = _fineness(asked)
         self.question = question = _refined(asked, self.finer)
         self.squared = question.objective != Objective.L1
@@ -62,8 +63,9 @@ class Model:
         self.still = [cell for cell in range(len(question.cells)) if cell not in moved]
         self.start = _start(question, self.movable)
         self.taxed = question.tax is not None and any(map(self.realises, range(len(question.lines))))
-        self.gains_are_linear = not any(_may_lose(line) for i, line in enumerate(question.lines) if self.realises(i))
-        self.gain_slopes = self._gain_slopes()
+        self.tax = whole_tax(question.tax or TaxRates(Fraction(0), Fraction(0)))
+        reach = self._gains()
+        self.gains = reach if part is None else self.parts(reach)[part]
         self.units, self.most_misplaced = _units(question) if ties else (Units(_FINE, 0, 0, 0, 0), 0)
 
     @property
@@ -93,7 +95,7 @@ class Model:
 
     def cost(self, steps: tuple[int, ...]) -> int:
         """The folded cost of trades that are allowed."""
-        question, tax = self.question, self.question.tax
+        question = self.question
         offs, spent, lesser, short, long = list(self.start), 0, 0, 0, 0
         for index, (line, k) in enumerate(zip(question.lines, steps, strict=True)):
             run = the_run_of(line, k)
@@ -103,19 +105,26 @@ class Model:
             if self.realises(index):
                 gains = gains_of(run, k)
                 short, long = short + gains[0], long + gains[1]
-        owed = 0 if tax is None else int(netted_tax(tax, short, long))
+        owed = self.tax(short, long)
         idle = self.cash - spent - owed - question.reserve - question.cash_target
         weighted = [*zip((cell.weight for cell in question.cells), offs, strict=True), (question.cash_weight, idle)]
         distance = sum(weight * (off * off if self.squared else abs(off)) for weight, off in weighted)
         return self.units.whole * distance + lesser + self.units.paid * owed
 
-    def _gain_slopes(self) -> tuple[int | Fraction, int | Fraction] | None:
-        tax = self.question.tax
-        if tax is None or not self.taxed:
-            return None
-        if self.gains_are_linear:
-            return tax.short, tax.long
-        return min(tax.short, tax.long), min(tax.short, tax.long)
+    def parts(self, gains: Box) -> list[Box]:
+        """The parts over which the tax is convex."""
+        return gains.convex_parts(self.question.tax) if self.question.tax is not None else [gains]
+
+    def _gains(self) -> Box:
+        """All net gains that trades can realise."""
+        sums = [0, 0, 0, 0]
+        for index, line in enumerate(self.question.lines):
+            if self.realises(index):
+                ends = [gains_of(run, k) for run in line.runs for k in (run.low, run.high)]
+                for term in (0, 1):
+                    sums[2 * term] += min(end[term] for end in ends)
+                    sums[2 * term + 1] += max(end[term] for end in ends)
+        return Box(*sums)
 
 
 def _fineness(question: Question) -> int:
@@ -203,12 +212,6 @@ def _start(question: Question, movable: list[bool]) -> list[int]:
         for cell, worth in () if moves else line.worth:
             offs[cell] += worth * line.runs[0].low
     return offs
-
-
-def _may_lose(line: Holding) -> bool:
-    """Whether a trade of this line can realise a loss."""
-    ends = [gains_of(run, k) for run in line.runs for k in (run.low, run.high)]
-    return any(short < 0 or long < 0 for short, long in ends)
 
 
 def _units(question: Question) -> tuple[Units, int]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
+from math import ceil
 
 from allocation.solver.coupled.judge import gains_of, the_run_of
+from allocation.solver.coupled.model import Model
 from allocation.solver.coupled.pricing import Priced
 from allocation.solver.question import Run
 
@@ -15,10 +17,12 @@ _MOST = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One trade of a line: its regret, the levy within it, and what it changes beyond the line's cheapest trade."""
+    """One trade of a line: its regret, and what it changes beyond the line's cheapest trade.
+
+    `moved` is the most that it changes of the cash left after taxes, either way.
+    """
 
     regret: int
-    levied: int
     steps: int
     spends: int
     traded: int
@@ -28,6 +32,7 @@ class Option:
     offs: tuple[tuple[int, int], ...]
     largest: int
     lesser: int
+    moved: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,6 @@ def _option(priced: Priced, index: int, regret: int, k: int, position: int) -> O
     largest = max((abs(model.start[cell] + worth * k) for cell, worth in model.own[index]), default=0)
     return Option(
         regret,
-        priced.levy(index, run, k),
         k,
         run.spent(k) - old.spent(base),
         bool(k) - bool(base),
@@ -88,7 +92,16 @@ def _option(priced: Priced, index: int, regret: int, k: int, position: int) -> O
         tuple((cell, worth * (k - base)) for cell, worth in model.joint[index]),
         largest,
         model.lesser(index, run, k),
+        abs(run.spent(k) - old.spent(base)) + _most_tax(model, gains, before),
     )
+
+
+def _most_tax(model: Model, gains: tuple[int, int], before: tuple[int, int]) -> int:
+    """The most by which other gains can change the tax."""
+    rates = model.question.tax
+    if rates is None:
+        return 0
+    return ceil(max(rates.short, rates.long) * (abs(gains[0] - before[0]) + abs(gains[1] - before[1])))
 
 
 def walking_order(priced: Priced, options: dict[int, Options]) -> list[int]:
@@ -119,4 +132,4 @@ def density(options: Options) -> int:
     """The least regret per grain of cash that a trade of the line moves."""
     if options.unseen is not None:
         return 0
-    return min((o.regret // abs(o.spends) for o in options.trades if o.spends), default=0)
+    return min((o.regret // o.moved for o in options.trades if o.moved), default=0)

@@ -74,8 +74,10 @@ class _Programme:
         self._turnover_row = None if turned is None else rows.add(turned / self._money, capped=True)
         most_tax = question.tax.most if question.tax is not None and model.taxed else None
         self._tax_row = None if most_tax is None else rows.add(most_tax / self._money, capped=True)
+        self._gain_rows = [rows.add(0.0, capped=False) for _ in range(2) if model.taxed]
         self._free = Priced(model, Prices())
         self._columns: dict[tuple[tuple[str, int], int], Column] = {}
+        self._gain_states: dict[tuple[int, int], int] = {}
         self._begin()
         self._dearest = max((abs(column.cost) for column in self._columns.values()), default=0.0) or 1.0
 
@@ -97,6 +99,8 @@ class _Programme:
             trade=capped(self._trade_row, Fraction(self._dearest) * self._model.units.whole),
             turnover=capped(self._turnover_row, to_money),
             tax=capped(self._tax_row, to_money),
+            short=int(dual[self._gain_rows[0]] * to_money) if self._gain_rows else 0,
+            long=int(dual[self._gain_rows[1]] * to_money) if self._gain_rows else 0,
         )
 
     def add_favourites(self, priced: Priced) -> bool:
@@ -107,6 +111,7 @@ class _Programme:
         for cell, cost in priced.cells.items():
             self._add_cell(cell, cost.best)
         self._add_cash(priced.cash.best)
+        self._add_gains(*priced.levy.best)
         return len(self._columns) > before
 
     def _begin(self) -> None:
@@ -121,6 +126,8 @@ class _Programme:
         cash = self._free.cash
         for amount in {*_spread(cash.low, cash.high), cash.best}:
             self._add_cash(amount)
+        for gains in (*self._model.gains.corners, self._free.levy.best):
+            self._add_gains(*gains)
 
     def _add_line(self, index: int, k: int) -> None:
         model = self._model
@@ -130,19 +137,15 @@ class _Programme:
             return
         spent, money = run.spent(k) / self._money, self._money
         entries = [(row, model.joint[index][n][1] * k / money) for n, row in self._cells_of(index)]
-        levy = 0.0
-        if model.gain_slopes is not None and model.realises(index):
-            short, long = gains_of(run, k)
-            levy = float(model.gain_slopes[0] * short + model.gain_slopes[1] * long) / money
-        entries.append((self._cash_row, spent + levy))
+        if self._gain_rows and model.realises(index):
+            entries += [(row, gain / money) for row, gain in zip(self._gain_rows, gains_of(run, k), strict=True)]
+        entries.append((self._cash_row, spent))
         if self._purse_rows:
             entries.append((self._purse_rows[line.account], spent))
         if self._trade_row is not None and k:
             entries.append((self._trade_row, 1.0))
         if self._turnover_row is not None:
             entries.append((self._turnover_row, line.step * abs(k) / money))
-        if self._tax_row is not None:
-            entries.append((self._tax_row, levy))
         cost = sum(self._phi(cell, model.start[cell] + worth * k) for cell, worth in model.own[index])
         self._add(Column(("line", index), k, cost, tuple(entries)))
 
@@ -159,6 +162,16 @@ class _Programme:
         off = float(cash - question.reserve - question.cash_target)
         cost = question.cash_weight * (off * off if self._model.squared else abs(off))
         self._add(Column(("cash", 0), cash, cost, ((self._cash_row, cash / self._money),)))
+
+    def _add_gains(self, short: int, long: int) -> None:
+        if not self._gain_rows:
+            return
+        owed, money = self._model.tax(short, long) / self._money, self._money
+        entries = [(self._cash_row, owed), (self._gain_rows[0], -short / money), (self._gain_rows[1], -long / money)]
+        if self._tax_row is not None:
+            entries.append((self._tax_row, owed))
+        gains = self._gain_states.setdefault((short, long), len(self._gain_states))
+        self._add(Column(("gains", 0), gains, 0.0, tuple(entries)))
 
     def _phi(self, cell: int, off: int) -> float:
         return float(self._model.question.cells[cell].weight * (off * off if self._model.squared else abs(off)))

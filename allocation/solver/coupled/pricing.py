@@ -12,13 +12,16 @@ from fractions import Fraction
 
 from allocation.solver.coupled.judge import gains_of
 from allocation.solver.coupled.model import Model
-from allocation.solver.coupled.tax import netted_tax
+from allocation.solver.coupled.tax import Levy
 from allocation.solver.question import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Folded cost per grain (per trade for `trade`); all but `cash` and `cells` are zero or more."""
+    """Folded cost per grain (per trade for `trade`); those of caps and purses are zero or more.
+
+    `short` and `long` are the prices of realised gains; those of shared cells and of gains may have any sign.
+    """
 
     cash: int = 0
     purses: tuple[int, ...] = ()
@@ -26,6 +29,8 @@ class Prices:
     trade: int = 0
     turnover: int = 0
     tax: int = 0
+    short: int = 0
+    long: int = 0
 
     def scaled(self, factor: Fraction) -> "Prices":
         """The same prices where a unit of φ costs so many times as much."""
@@ -36,6 +41,8 @@ class Prices:
             int(self.trade * factor),
             int(self.turnover * factor),
             int(self.tax * factor),
+            int(self.short * factor),
+            int(self.long * factor),
         )
 
 
@@ -67,7 +74,8 @@ class Priced:
     def __init__(self, model: Model, prices: Prices) -> None:
         self.model = model
         self.prices = prices
-        self._tax_price = prices.cash + prices.tax + model.units.paid if model.taxed else 0
+        tax_price = prices.cash + prices.tax + model.units.paid
+        self.levy = Levy(model.tax, (tax_price, prices.short, prices.long), model.gains)
         lines = range(len(model.question.lines))
         self._linear = [[self._linear_cost(i, run) for run in model.question.lines[i].runs] for i in lines]
         picks = [self.cheapest(i) for i in lines]
@@ -108,22 +116,6 @@ class Priced:
                 low = middle + 1
         return low
 
-    def levy(self, index: int, run: Run, k: int) -> int:
-        """The part of a line's cost that stands for taxes; together they never exceed what the taxes cost."""
-        model, price = self.model, self._tax_price
-        tax, slopes = model.question.tax, model.gain_slopes
-        if tax is None or slopes is None or not price or not model.realises(index):
-            return 0
-        short, long = gains_of(run, k)
-        if price > 0:
-            return price * _whole(slopes[0] * short + slopes[1] * long)
-        return price * _whole(tax.short * max(0, short) + tax.long * max(0, long))
-
-    def tax_cost(self, short: int, long: int) -> int:
-        """What the tax on these net gains costs: as cash, against its cap and as a tie-breaker."""
-        tax = self.model.question.tax
-        return 0 if tax is None or not self._tax_price else self._tax_price * _whole(netted_tax(tax, short, long))
-
     def _distance(self, cell: int, off: int) -> int:
         size = off * off if self.model.squared else abs(off)
         return self.model.units.whole * self.model.question.cells[cell].weight * size
@@ -139,7 +131,10 @@ class Priced:
     def _coupled_cost(self, index: int, run: Run, k: int) -> int:
         line, prices = self.model.question.lines[index], self.prices
         purse = prices.purses[line.account] if prices.purses else 0
-        cost = self.model.lesser(index, run, k) + (prices.cash + purse) * run.spent(k) + self.levy(index, run, k)
+        cost = self.model.lesser(index, run, k) + (prices.cash + purse) * run.spent(k)
+        if self.model.taxed and self.model.realises(index):
+            short, long = gains_of(run, k)
+            cost += prices.short * short + prices.long * long
         cost += prices.turnover * line.step * abs(k) + (prices.trade if k else 0)
         return cost + k * sum(prices.cells.get(cell, 0) * worth for cell, worth in self.model.joint[index])
 
@@ -174,7 +169,7 @@ class Priced:
     def _bound(self) -> int:
         model, prices, question = self.model, self.prices, self.model.question
         bound = sum(self.base_cost) + self.cash.least - prices.cash * model.cash
-        bound += sum(cell.least for cell in self.cells.values())
+        bound += sum(cell.least for cell in self.cells.values()) + self.levy.least
         bound += sum(prices.cells.get(cell, 0) * model.start[cell] for cell in model.shared)
         bound += sum(self._distance(cell, model.start[cell]) for cell in model.still)
         if prices.purses:
@@ -199,11 +194,3 @@ def _convex(
 
 def _least_spent(runs: tuple[Run, ...]) -> int:
     return min(run.spent(k) for run in runs for k in (run.low, run.high))
-
-
-def _whole(amount: int | Fraction) -> int:
-    """A tax in whole grains, which the model's grain makes sure of."""
-    whole = int(amount)
-    if whole != amount:
-        raise ArithmeticError(f"a tax of {amount} is not whole")
-    return whole

@@ -3,6 +3,7 @@
 Limits count work, not seconds.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -68,37 +69,54 @@ def _best(question: Question, starts: list[Steps], floor: int | Fraction) -> Ste
 def _searched(question: Question, start: Steps | None, floor: int | Fraction) -> Answer | None:
     """The best answer of two walks over all lines: the first settles φ alone, the second the ties."""
     model = Model(question, ties=False)
-    priced = find_prices(model)
+    priced = [find_prices(part) for part in _convex_parts(question, model, ties=False)]
     if question.most_trades is not None and is_limited_only(question):
-        chosen = choose_lines(priced, question.most_trades)
+        chosen = choose_lines(priced[0], question.most_trades)
         if chosen is not None:
             floor = _value(question, chosen.steps) if chosen.unseen is None else _bound(model, chosen.unseen)
             return _answer(question, chosen.steps, floor)
     found = _known(question, model, start, Found())
     for effort in _GLANCES:
         if not _settles(model, found, floor):
-            found = Walk(priced, effort, found).run()
+            found = _walked(priced, effort, found)
     if found.cost is not None:
         found = _known(question, model, improve(question, found.steps), found)
     if not _settles(model, found, floor):
-        found = Walk(priced, _PROOF, found).run()
+        found = _walked(priced, _PROOF, found)
         floor = max(floor, _bound(model, _least(found)))
     if found.cost is None:
         if found.dropped is None:
             return None
         raise UndecidedError
-    return _told_apart(question, priced.prices, found.steps, floor)
+    return _told_apart(question, [each.prices for each in priced], found.steps, floor)
 
 
-def _told_apart(question: Question, prices: Prices, steps: Steps, floor: int | Fraction) -> Answer:
+def _told_apart(question: Question, prices: list[Prices], steps: Steps, floor: int | Fraction) -> Answer:
     """The answer whose ties are settled as far as the work goes."""
     model = Model(question)
-    priced = Priced(model, prices.scaled(Fraction(model.units.whole, Model(question, ties=False).units.whole)))
+    dearer = Fraction(model.units.whole, Model(question, ties=False).units.whole)
+    parts = _convex_parts(question, model, ties=True)
+    priced = [Priced(part, each.scaled(dearer)) for part, each in zip(parts, prices, strict=True)]
     proved = int(floor * model.unit) if _value(question, steps) <= floor else None
     found = _known(question, model, steps, Found())
     for effort in (*_GLANCES, _TIES):
-        found = Walk(priced, effort, found, proved).run()
+        found = _walked(priced, effort, found, proved)
     return _answer(question, found.steps, max(floor, _bound(model, _least(found))))
+
+
+def _convex_parts(question: Question, model: Model, *, ties: bool) -> list[Model]:
+    """The model, once for each part of the gains over which the tax is convex, so that prices can be exact."""
+    return [Model(question, ties=ties, part=part) for part in range(len(model.parts(model.gains)))]
+
+
+def _walked(priced: list[Priced], effort: Effort, known: Found, proved: int | None = None) -> Found:
+    """The best answer of a walk through every part that may hold one, the most promising first."""
+    found, dropped = known, list[int]()
+    for part in sorted(priced, key=lambda each: each.bound):
+        if found.cost is None or part.bound <= found.cost:
+            found = Walk(part, effort, found, proved).run()
+            dropped += [] if found.dropped is None else [found.dropped]
+    return replace(found, dropped=min(dropped, default=None))
 
 
 def _settles(model: Model, found: Found, floor: int | Fraction) -> bool:

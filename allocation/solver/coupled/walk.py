@@ -47,14 +47,16 @@ class Node:
     """A partial answer.
 
     Attributes:
-        regret: of the lines and cells decided so far, with their levies.
-        levied: the levies among it.
+        regret: of the lines and cells decided so far.
+        levied: what gains cost so far, where that is settled.
+        slots: what it has done to everything that is coupled.
         largest: the largest deviation of the cells decided so far.
         lesser: what the lines decided so far cost by the criteria below φ, taxes apart.
     """
 
     regret: int
     levied: int
+    slots: Key
     largest: int
     lesser: int
     parent: "Node | None" = None
@@ -91,7 +93,7 @@ class Walk:
             self._drop(self._options[i].unseen)
         couplings = self._couplings
         states: dict[Key, list[Node]] = {
-            couplings.origin: [Node(0, couplings.levied_still, couplings.largest_still, self._lesser_still())]
+            couplings.origin: [Node(0, 0, couplings.origin, couplings.largest_still, self._lesser_still())]
         }
         for position, line in enumerate(self._order):
             states = self._extend(states, position, line)
@@ -104,7 +106,7 @@ class Walk:
         reached: dict[Key, list[Node]] = {}
         prospects: dict[Key, int] = {}
         options = self._options[line]
-        for key, nodes in states.items():
+        for nodes in states.values():
             for node in nodes:
                 for option in options.trades:
                     if self._limit is not None and node.regret + option.regret > self._limit:
@@ -113,22 +115,21 @@ class Walk:
                         self._drop(node.regret)
                         continue
                     self._visits += 1
-                    self._step(reached, prospects, key, node, option, position)
+                    self._step(reached, prospects, node, option, position)
         return self._narrow(reached, prospects)
 
     def _step(
         self,
         reached: dict[Key, list[Node]],
         prospects: dict[Key, int],
-        key: Key,
         node: Node,
         option: Option,
         position: int,
     ) -> None:
-        arrival = self._couplings.arrive(key, option, position)
+        arrival = self._couplings.arrive(node.slots, option, position)
         if arrival is None:
             return
-        there, settled, to_come, largest = arrival
+        slots, settled, to_come, largest = arrival
         regret = node.regret + option.regret + settled
         if self._limit is not None and regret + to_come > self._limit:
             return
@@ -136,7 +137,8 @@ class Walk:
         if self._most_lesser is not None and lesser + self._lesser_to_come[position] > self._most_lesser:
             return
         largest = max(node.largest, largest, option.largest)
-        child = Node(regret, node.levied + option.levied, largest, lesser, node, self._order[position], option.steps)
+        there, levied = self._couplings.alike(slots, position)
+        child = Node(regret, levied, slots, largest, lesser, node, self._order[position], option.steps)
         if self._keep(reached, there, child, position):
             prospect = regret + to_come
             prospects[there] = min(prospect, prospects.get(there, prospect))
@@ -147,7 +149,7 @@ class Walk:
         if rivals is None:
             reached[key] = [child]
             return True
-        cost, least = child.regret - child.levied, rivals[0].regret - rivals[0].levied
+        cost, least = child.regret + child.levied, rivals[0].regret + rivals[0].levied
         if cost > least:
             return False
         if cost < least:
@@ -173,7 +175,7 @@ class Walk:
     def _narrow(self, reached: dict[Key, list[Node]], prospects: dict[Key, int]) -> dict[Key, list[Node]]:
         """Forget what is beyond the width, worst prospects first."""
         if self._effort.only_better:
-            reached = self._couplings.undominated(reached, lambda nodes: nodes[0].regret - nodes[0].levied)
+            reached = self._couplings.undominated(reached, lambda nodes: nodes[0].regret + nodes[0].levied)
         if len(reached) <= self._effort.width:
             return reached
         ranked = sorted(reached, key=lambda key: (prospects[key], key))
@@ -182,14 +184,12 @@ class Walk:
 
     def _best_of(self, states: dict[Key, list[Node]]) -> tuple[int | None, tuple[int, ...]]:
         best: tuple[int, int, list[tuple[int, int]], tuple[int, ...]] | None = None
-        for key, nodes in states.items():
-            closing = self._couplings.close(key)
-            if closing is None:
-                continue
-            for node in nodes:
+        for node in (node for nodes in states.values() for node in nodes):
+            closing = self._couplings.close(node.slots)
+            if closing is not None:
                 moves = _moves(node)
                 steps = tuple(moves.get(i, k) for i, k in enumerate(self._priced.base))
-                total = node.regret - node.levied + closing + self._priced.bound
+                total = node.regret + closing + self._priced.bound
                 rank = (total, node.largest, [(-abs(k), k) for k in steps], steps)
                 if best is None or rank < best:
                     best = rank
