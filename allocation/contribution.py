@@ -78,19 +78,19 @@ def _reaches(sheet: Sheet) -> list[Reach]:
     return [
         _reach(sheet, i, Fraction(width), buyers.get(i, []))
         for i, width in enumerate(widths)
-        if buyers.get(i) or sheet.cells[i].weight
+        if buyers.get(i) or sheet.cells[i].target
     ]
 
 
 def _reach(sheet: Sheet, index: int, width: Fraction, lines: list[SheetLine]) -> Reach:
-    cell = sheet.cells[index]
+    cell, weight = sheet.cells[index], Fraction(sheet.aim.weights[index], sheet.aim.whole)
     free = [line for line in lines if not line.no_buy]
     steps = [sheet.money(line.step) for line in free if line.symbol in sheet.rules.increments]
     return Reach(
         name=cell.name,
         held=sheet.money(cell.held),
-        lowest=max(Fraction(0), cell.weight - width),
-        highest=cell.weight + width,
+        lowest=max(Fraction(0), weight - width),
+        highest=weight + width,
         step=min(steps) if len(steps) == len(free) and steps else Fraction(0),
         may_buy=bool(free),
     )
