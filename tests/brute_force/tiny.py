@@ -37,7 +37,12 @@ class _Choices:
 def a_tiny_problem(chance: Random) -> Problem:
     """One to six lines with locks, minimum trades, withdrawals, costs, lots, bands, weights and places."""
     n = chance.choice([1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 6])
-    top, size = _TOPS[n], chance.choice([10, 100, 1000, 10**6, 10**9])
+    return a_problem(chance, n, _TOPS[n])
+
+
+def a_problem(chance: Random, n: int, top: int) -> Problem:
+    """So many lines of at most `top` steps held or bought."""
+    size = chance.choice([10, 100, 1000, 10**6, 10**9])
     alike = chance.randint(1, size)
     steps = [chance.choice([alike, chance.randint(1, size), chance.randint(1, size)]) for _ in range(n)]
     held = [chance.randint(0, top) for _ in range(n)]

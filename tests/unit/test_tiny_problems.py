@@ -6,6 +6,7 @@ import pytest
 
 from allocation.rules import Objective
 from allocation.solver import Line, Problem, Solution, solve
+from tests.brute_force.million import broken_by_kernel, broken_by_solve
 from tests.brute_force.tiny import a_tiny_problem, best_steps, faults
 
 # Seeds of problems in small whole numbers, where the cheapest balance of cash lies between two grains.
@@ -34,6 +35,29 @@ def test_amounts_beyond_64_bits_are_compared_digit_for_digit() -> None:
 
     assert best_steps(problem) == (3, 2)
     assert faults(problem, solve(problem)) == []
+
+
+def test_no_plan_overspends_sells_short_or_touches_a_locked_line() -> None:
+    assert broken_by_solve(count=300, first=0) == []
+
+
+@pytest.mark.parametrize("seed", [0, 5_000])
+def test_no_book_overspends_sells_short_or_touches_a_locked_line(seed: int) -> None:
+    assert broken_by_kernel(accounts=60, seed=seed) == []
+
+
+def test_an_overspent_account_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = Random(1)
+
+    def careless(problem: Problem) -> Solution:
+        return Solution(tuple(line.allowed()[chance.choice([0, -1])].low for line in problem.lines), 1, 2)
+
+    monkeypatch.setattr("tests.brute_force.million.solve", careless)
+
+    told = " ".join(broken_by_solve(count=100, first=0))
+
+    for law in ("is not allowed", "is not that of", "above the value", "worse than trading nothing"):
+        assert law in told
 
 
 @pytest.mark.parametrize(
