@@ -116,10 +116,8 @@ def _changes(outcome: Outcome, spare: Grains) -> Iterator[Change]:
                 continue
             value = security.price * (quanta - now)
             paid = value + outcome.tariff.cost(symbol, security.price * quanta) - outcome.costs.get(key, 0)
-            if paid <= left and paid <= spare:
-                change = Change(key, security, quanta, value, -paid)
-                if _within_caps(change, outcome):
-                    yield change
+            if paid <= left and paid <= spare and _within_caps(key, quanta, outcome.traded, ledger):
+                yield Change(key, security, quanta, value, -paid)
 
 
 def _neighbours(now: int, security: Security) -> set[int]:
@@ -145,17 +143,18 @@ def _with_taxed_sales(outcome: Outcome) -> set[str]:
     }
 
 
-def _within_caps(change: Change, outcome: Outcome) -> bool:
-    rules, now = outcome.ledger.rules, outcome.traded.get(change.key, 0)
-    if rules.max_trades is not None:
-        trades = len(outcome.traded) + (change.quanta != 0) - (now != 0)
-        if trades > rules.max_trades:
-            return False
-    if rules.max_turnover is None:
+def _within_caps(key: Key, quanta: int, traded: Mapping[Key, int], ledger: Ledger) -> bool:
+    """Whether trades, one of them of another size, are no more and turn over no more than the rules allow."""
+    most, turnover = ledger.rules.max_trades, ledger.rules.max_turnover
+    if most is None and turnover is None:
         return True
-    traded = sum(abs(value) for key, value in outcome.values.items() if key != change.key)
-    traded += change.security.price * abs(change.quanta)
-    return traded <= 2 * Fraction(rules.max_turnover) * outcome.ledger.total
+    changed = {**traded, key: quanta}
+    if most is not None and sum(1 for each in changed.values() if each) > most:
+        return False
+    if turnover is None:
+        return True
+    turned = sum(ledger.securities[symbol].price * abs(each) for (_, symbol), each in changed.items())
+    return turned <= 2 * Fraction(turnover) * ledger.total
 
 
 def _emptied(change: Change, goal: Goal) -> int:
@@ -198,7 +197,6 @@ def _next_purchase(
         quanta = _next_larger(now, security)
         paid = security.price * (quanta - now) + outcome.tariff.cost(key[1], security.price * quanta)
         paid -= outcome.tariff.cost(key[1], security.price * now)
-        change = Change(key, security, quanta, security.price * (quanta - now), -paid)
-        if paid <= min(cash[key[0]], spare) and _within_caps(change, outcome):
+        if paid <= min(cash[key[0]], spare) and _within_caps(key, quanta, traded, ledger):
             return key
     return None

@@ -121,6 +121,16 @@ def test_a_wrong_weight_is_found(moment):
     assert asked.faults(replace(asked.plan, **{moment: bad})) == {"weights"}
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_wrong_figure_is_told_with_its_moment_and_what_it_should_be(moment):
+    asked = Asked()
+    snapshot: Snapshot = getattr(asked.plan, moment)
+
+    found = verify_plan(replace(asked.plan, **{moment: replace(snapshot, total=Decimal("1.5"))}), asked.facts())
+
+    assert [fault.message for fault in found] == [f"{moment}.total is 1.5, not 905.00."]
+
+
 def test_a_weight_that_is_missing_or_strange_is_found():
     asked = Asked()
 
