@@ -1,4 +1,4 @@
-.PHONY: check test e2e
+.PHONY: check test e2e mutation
 
 check: ## what a change has to pass: format, lint, types, tests without a browser
 	ruff format --check .
@@ -11,3 +11,10 @@ test: ## every test that needs no browser
 
 e2e: ## the stories in a real Chromium
 	python -m pytest -m browser
+
+mutation: ## how many faults planted in the verifier its tests find (requirements-mutation.txt; half an hour of two cores)
+	mkdir -p mutants
+	mutmut run > mutants/progress.log
+	mutmut results
+	mutmut export-cicd-stats
+	cat mutants/mutmut-cicd-stats.json
