@@ -72,7 +72,7 @@ def sold_by_each_order(ledger: Ledger, sales: Mapping[Key, Fraction]) -> dict[Lo
 
 def _in_order(method: LotMethod, lots: Sequence[TaxLot], key: Key, ledger: Ledger) -> list[Sold]:
     """Lots as the method takes them. Equals: the oldest first (before them those without a date), then the dearest."""
-    if method == LotMethod.SPECIFIED:
+    if method == LotMethod.SPECIFIED or not lots:
         return _units(lots)
     oldest = sorted(lots, key=lambda lot: (lot.acquired or date.min, -lot.unit_cost))
     if method == LotMethod.AVERAGE_COST:
