@@ -8,6 +8,7 @@ import pytest
 
 from allocation.rules import Rules
 from allocation.trade_plan import AccountSnapshot, Side
+from allocation.verify import verify_plan
 from tests.planted import Asked, a_question, an_account, with_trade
 
 PRICES = {"A": 10, "B": 20, "C": 50}
@@ -345,6 +346,28 @@ def test_a_wrong_figure_of_one_account_is_found(field):
     bad = replace(plan, after=replace(plan.after, accounts={**plan.after.accounts, "there": wrong}))
 
     assert here.faults(bad) == {field}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cash": Decimal(1)},
+        {"reserve": Decimal(1)},
+        {"drift": Decimal(1)},
+        {"weights": {"A": Decimal(1), "B": Decimal(1)}},
+        {"weights": {}},
+        {"accounts": {"here": AccountSnapshot(Decimal(1), Decimal(1))}},
+    ],
+)
+def test_whatever_is_wrong_of_a_snapshot_is_told_with_its_moment(moment, wrong):
+    here = household()
+    plan = here.written({("here", "A"): 1})
+
+    found = verify_plan(replace(plan, **{moment: replace(getattr(plan, moment), **wrong)}), here.facts)
+
+    assert found
+    assert all(fault.message.startswith(moment) for fault in found)
 
 
 def test_an_account_that_is_missing_is_found():
