@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from allocation.errors import AllocationError, NotSupportedError, RequestError
+from allocation.errors import AllocationError, RequestError
 from allocation.plan import plan_facts
 from allocation.request import LARGEST_REQUEST, read_request
 from allocation.request.strict_json import read_json
@@ -52,10 +52,13 @@ def _run(arguments: list[str]) -> Answer:
 
 
 def _plan(chosen: argparse.Namespace) -> Answer:
+    facts = read_request(_read(chosen.request)).to_facts()
+    plan = plan_facts(facts)
     if chosen.without_it:
-        message = "What the plan would be without each trade is not calculated by this version. Leave --without-it out."
-        raise NotSupportedError(message, ("--without-it",))
-    return plan_facts(read_request(_read(chosen.request)).to_facts()).as_dict(), 0
+        from allocation.planning.without import explain_trades  # noqa: PLC0415  only what a command needs is loaded
+
+        plan = explain_trades(facts, plan)
+    return plan.as_dict(), 0
 
 
 def _verify(chosen: argparse.Namespace) -> Answer:

@@ -36,13 +36,15 @@ def identify(facts: Facts, trades: Iterable[Trade]) -> str:
 def _symbols(facts: Facts) -> set[str]:
     """What is held or wanted; every security that a class target could choose from is wanted."""
     held = {p.symbol for portfolio in facts.portfolios for p in portfolio.positions if p.quantity}
+    if facts.rules.taxes.harvest:
+        held |= {other for symbol, other in facts.rules.taxes.harvest.substitutes.items() if symbol in held}
     if isinstance(facts.target, ClassTarget):
         return held | {s for s in facts.target.exposures if facts.prices.get(s) is not None}
     return held | {s for s, w in facts.target.weights.items() if w}
 
 
 def _account(portfolio: Portfolio, facts: Facts) -> dict[str, object]:
-    account = portfolio.account
+    account, sold = portfolio.account, portfolio.recent_sales
     ordered = facts.rules.taxes.lot_method == LotMethod.SPECIFIED
     return {
         "tax_treatment": account.tax_treatment,
@@ -53,6 +55,11 @@ def _account(portfolio: Portfolio, facts: Facts) -> dict[str, object]:
             for p in portfolio.positions
             if p.quantity
         },
+        **(
+            {"recent_sales": sorted([s.symbol, _text(s.sold), _text(s.quantity), _text(s.loss)] for s in sold)}
+            if sold
+            else {}
+        ),
     }
 
 
@@ -99,6 +106,8 @@ def _canonical(value: object) -> object:
     """A rule as plain JSON: numbers and days as text, groups of rules by their fields."""
     if isinstance(value, Decimal | date):
         return _text(value)
+    if isinstance(value, Mapping):
+        return {str(name): _canonical(told) for name, told in value.items()}
     if hasattr(value, "__dataclass_fields__"):
         return {name: _canonical(getattr(value, name)) for name in value.__dataclass_fields__}
     return value

@@ -6,8 +6,8 @@ a fault is never shown, saved or sent.
 
 from allocation.checks.cash import check_cash, check_most_tax, check_sales_needed
 from allocation.checks.fault import Fault
+from allocation.checks.harvest import check_harvest, read_harvested_ledger
 from allocation.checks.improvement import check_doing_nothing, check_invested, check_not_improvable
-from allocation.checks.ledger import read_ledger
 from allocation.checks.nearness import check_objective, read_goal
 from allocation.checks.outcome import carry_out
 from allocation.checks.remarks import check_remarks
@@ -30,7 +30,7 @@ __all__ = ["Fault", "verify_plan"]
 
 def verify_plan(plan: TradePlan, facts: Facts) -> tuple[Fault, ...]:
     """Everything that is wrong with the plan as an answer to these facts; empty when it may be trusted."""
-    ledger = read_ledger(facts)
+    ledger = read_harvested_ledger(facts)
     if isinstance(ledger, Fault):
         return (ledger,)
     unreadable = tuple(check_trades_belong(plan, ledger))
@@ -48,6 +48,7 @@ _CHECKS = (
     check_figures,
     check_rules,
     check_caps,
+    check_harvest,
     check_lots,
     check_method,
     check_gains,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import lcm
 
 from allocation.checks.exact import common_denominator, in_units
@@ -73,22 +74,31 @@ def _with_outsiders(cells: Cells, held: Iterable[str]) -> Cells:
     return replace(cells, weights=cells.weights + (0,) * len(outside), exposures={**cells.exposures, **added})
 
 
+def cells_of(weights: Mapping[str, Fraction]) -> Cells:
+    """A cell for each of these securities."""
+    whole = lcm(*(weight.denominator for weight in weights.values()))
+    return _each_its_own({symbol: int(weight * whole) for symbol, weight in weights.items()}, whole)
+
+
 def _of_weights(target: TargetAllocation) -> Cells:
     unit = common_denominator(target.weights.values())
-    weights = [in_units(w, unit) for w in target.weights.values()]
-    total = sum(weights)
-    whole = total if abs(total - unit) * _TOLERANCE <= unit else unit
+    weights = {symbol: in_units(w, unit) for symbol, w in target.weights.items()}
+    total = sum(weights.values())
+    return _each_its_own(weights, total if abs(total - unit) * _TOLERANCE <= unit else unit)
+
+
+def _each_its_own(weights: Mapping[str, int], whole: int) -> Cells:
     return Cells(
-        weights=tuple(weights),
+        weights=tuple(weights.values()),
         whole=whole,
-        cash=whole - total,
+        cash=whole - sum(weights.values()),
         half_widths=(),
         share=1,
-        exposures={s: ((i, 1),) for i, s in enumerate(target.weights)},
+        exposures={s: ((i, 1),) for i, s in enumerate(weights)},
         classes={},
         outside=None,
-        named=frozenset(target.weights),
-        buyable=frozenset(s for s, w in target.weights.items() if w),
+        named=frozenset(weights),
+        buyable=frozenset(s for s, w in weights.items() if w),
     )
 
 

@@ -28,7 +28,12 @@ def check_doing_nothing(plan: TradePlan, outcome: Outcome, goal: Goal) -> Iterat
     """No plan is further from the target than doing nothing, where that is allowed."""
     ledger = outcome.ledger
     spare = sum(ledger.cash.values()) - ledger.reserve
-    if spare < 0 or min(ledger.cash.values()) < 0 or goal.rest(ledger.worth) > goal.rest(outcome.worth):
+    if (
+        ledger.forced
+        or spare < 0
+        or min(ledger.cash.values()) < 0
+        or goal.rest(ledger.worth) > goal.rest(outcome.worth)
+    ):
         return
     if _must_invest(ledger) and _next_purchase(ledger.cash, spare, {}, outcome):
         return
@@ -113,6 +118,8 @@ def _changes(outcome: Outcome, spare: Grains) -> Iterator[Change]:
         now, held = outcome.traded.get(key, 0), ledger.held.get(key, 0)
         for quanta in () if symbol in fixed else _neighbours(now, security):
             if not security.may_trade(quanta, held) or (quanta < 0 and _is_taxed(account, ledger)):
+                continue
+            if key in ledger.forced and quanta > -ledger.forced[key]:
                 continue
             value = security.price * (quanta - now)
             paid = value + outcome.tariff.cost(symbol, security.price * quanta) - outcome.costs.get(key, 0)

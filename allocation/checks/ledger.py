@@ -1,11 +1,12 @@
 """The facts, read afresh in whole numbers: what every account holds, and what the rules let each security do."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from math import lcm
 
-from allocation.checks.cells import Cells, completed, read_cells
+from allocation.checks.cells import Cells, cells_of, completed, read_cells
 from allocation.checks.exact import common_denominator, in_units
 from allocation.checks.fault import Fault
 from allocation.facts import Facts
@@ -56,6 +57,8 @@ class Ledger:
         cash: grains by account.
         taxed: the accounts whose gains are taxed.
         total: grains of everything, the reserve included.
+        forced: by account and symbol, quanta that have to be sold for their loss.
+        left_out: held securities with a substitute that are not sold for their loss.
         whole: V, what weights are fractions of: the total less the reserve.
     """
 
@@ -72,6 +75,8 @@ class Ledger:
     reserve: int
     total: int
     whole: int
+    forced: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     @property
     def rules(self) -> Rules:
@@ -79,10 +84,14 @@ class Ledger:
         return self.facts.rules
 
 
-def read_ledger(facts: Facts) -> Ledger | Fault:
-    """The ledger of these facts, or why there is none."""
+def read_ledger(facts: Facts, moved: Mapping[str, Fraction] | None = None) -> Ledger | Fault:
+    """The ledger of these facts, or why there is none.
+
+    Args:
+        moved: other weights than the target of securities gives.
+    """
     prices = {s: price for s, price in facts.prices.items() if price is not None and price > 0}
-    named = read_cells(facts.target, facts.rules, prices)
+    named = read_cells(facts.target, facts.rules, prices) if moved is None else cells_of(moved)
     holdings = {p.account.id: _holdings(p, named, facts.rules) for p in facts.portfolios}
     held = {s: None for own in holdings.values() for s in own}
     symbols = sorted(held.keys() | named.buyable)

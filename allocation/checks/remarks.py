@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from allocation.checks.fault import Fault
+from allocation.checks.harvest import sold_at_a_loss
 from allocation.checks.lots import lots_of
 from allocation.checks.outcome import Outcome
 from allocation.trade_plan import TradePlan
@@ -26,8 +27,12 @@ def _due(outcome: Outcome) -> dict[str, tuple[str, ...] | None]:
     known = lots_of(outcome.ledger)
     sold = {key for key, quanta in outcome.traded.items() if quanta < 0 and key[0] in taxed}
     unknown = {symbol for account, symbol in sold if (account, symbol) not in known}
+    bought = {symbol for (_, symbol), quanta in outcome.traded.items() if quanta > 0}
+    washed |= bought & sold_at_a_loss(outcome.ledger)
     return {
         "wash_sale_risk": tuple(sorted(washed)) or None,
+        "harvested": tuple(sorted({symbol for _, symbol in outcome.ledger.forced})) or None,
+        "not_harvested": tuple(sorted(outcome.ledger.left_out)) or None,
         "cost_basis_unknown": (tuple(sorted(unknown)) or None) if rated else None,
         "net_loss_carried": () if rated and outcome.bill.carried > 0 else None,
     }

@@ -56,16 +56,22 @@ class Aim:
 
 
 def aim_at(
-    target: TargetAllocation | ClassTarget, held: Iterable[str], priced: Iterable[str], rules: Rules, excluding: bool
+    target: TargetAllocation | ClassTarget,
+    held: Iterable[str],
+    priced: Iterable[str],
+    rules: Rules,
+    excluding: bool,
+    moved: Mapping[str, Fraction] | None = None,
 ) -> Aim:
     """The cells of a target for what is held.
 
     Args:
         priced: securities whose price is known; a class target may choose among them.
         excluding: leave out what the target does not speak of, instead of giving it a cell of weight zero.
+        moved: other weights than the target of securities gives.
     """
     if isinstance(target, TargetAllocation):
-        return _at_securities(target, set(held), excluding)
+        return _at_securities(target, set(held), excluding) if moved is None else _at(*_parts(moved), held, excluding)
     return _Tree(target).aim(set(held), set(priced), rules, excluding)
 
 
@@ -81,9 +87,18 @@ def _at_securities(target: TargetAllocation, held: set[str], excluding: bool) ->
     unit = common_denominator(target.weights.values())
     parts = {s: in_units(w, unit) for s, w in target.weights.items()}
     total = sum(parts.values())
-    outside = held - parts.keys()
-    symbols = sorted((held - outside if excluding else held) | {s for s, n in parts.items() if n})
-    whole = total if abs(total - unit) <= SUM_TOLERANCE * unit else unit
+    return _at(parts, total if abs(total - unit) <= SUM_TOLERANCE * unit else unit, held, excluding)
+
+
+def _parts(weights: Mapping[str, Fraction]) -> tuple[dict[str, int], int]:
+    """Weights in common parts, and how many of these are the whole."""
+    whole = lcm(*(w.denominator for w in weights.values()))
+    return {s: int(w * whole) for s, w in weights.items()}, whole
+
+
+def _at(parts: Mapping[str, int], whole: int, held: Iterable[str], excluding: bool) -> Aim:
+    outside = set(held) - parts.keys()
+    symbols = sorted((set(held) - outside if excluding else set(held)) | {s for s, n in parts.items() if n})
     return Aim(
         names=tuple(symbols),
         weights=tuple(parts.get(s, 0) for s in symbols),

@@ -103,6 +103,9 @@ def _restraints(facts: Facts) -> Iterator[Restraint]:
     if rules.taxes.max_tax is not None:
         without = _with_rules(taxes=replace(rules.taxes, max_tax=None))
         yield Restraint("max_tax", (), "max_tax", "leave out max_tax", without)
+    if rules.taxes.harvest is not None:
+        without = _with_rules(taxes=replace(rules.taxes, harvest=None))
+        yield Restraint("harvest", (), "taxes.harvest", "leave out taxes.harvest", without)
     for name in ("lock", "do_not_sell"):
         for symbol in sorted(getattr(rules, name)):
             yield Restraint(name, (symbol,), f"{name} {symbol}", f"allow selling {symbol}", _unnamed(name, symbol))

@@ -15,6 +15,8 @@ def reason_for(line: SheetLine, steps: int, sheet: Sheet) -> str:
             if excess < 0
             else "Bought above its target because the cash would otherwise be further from its own"
         )
+    if line.must_sell:
+        return _why_harvest(line, sheet)
     if sheet.rules.selling == Selling.TO_RAISE_CASH:
         return _why_raise(line, sheet)
     if line.symbol in sheet.outside:
@@ -39,6 +41,12 @@ def _gap_text(word: str, cell: SheetCell, sheet: Sheet) -> str:
     owner = f"{cell.name} is {word.lower()}" if sheet.aim.classes else word
     points, money = points_text(gap, sheet.invested), money_text(gap, sheet.grains)
     return f"{owner} by {points} ({money} {side} its target)"
+
+
+def _why_harvest(line: SheetLine, sheet: Sheet) -> str:
+    account = sheet.accounts[line.account].id
+    sale = next(s for s in sheet.harvested.sales if (s.account, s.symbol) == (account, line.symbol))
+    return f"Sold to realise a loss of {money_text(sale.loss)}; {sale.substitute} takes its place"
 
 
 def _why_raise(line: SheetLine, sheet: Sheet) -> str:

@@ -13,20 +13,24 @@ NO_TRADE = Run(0, 0, 0, 0)
 
 
 def runs_of(line: SheetLine, fees: Fees, highest: int, gains: Sequence[GainRun] = ()) -> tuple[Run, ...]:
-    """Every allowed trade of a line, in ascending order; not trading is always among them.
+    """Every allowed trade of a line, in ascending order; not trading is among them unless some of it has to be sold.
 
     Args:
         highest: the most steps that money could buy.
         gains: what selling realises, by steps sold, in grains; empty where nothing is taxed.
     """
     sells = _sells(line, fees, gains) if line.most_sold else ()
+    if line.must_sell:
+        return tuple(sells)
     buys = _buys(line, fees, highest) if highest >= line.least and not line.no_buy else ()
     return (*sells, NO_TRADE, *buys)
 
 
 def free_runs_of(line: SheetLine, step: int, highest: int) -> tuple[Run, ...]:
     """The same where trades cost nothing and no gain is taxed; `step` is what one is worth, in any unit of money."""
-    sells = (Run(-line.most_sold, -line.least, -step * line.most_sold, step),) if line.most_sold else ()
+    sells = (Run(-line.most_sold, -_fewest(line), -step * line.most_sold, step),) if line.most_sold else ()
+    if line.must_sell:
+        return sells
     buys = (Run(line.least, highest, step * line.least, step),) if highest >= line.least and not line.no_buy else ()
     return (*sells, NO_TRADE, *buys)
 
@@ -64,7 +68,7 @@ def _buys(line: SheetLine, fees: Fees, highest: int) -> Iterator[Run]:
 def _sells(line: SheetLine, fees: Fees, gains: Sequence[GainRun]) -> Iterator[Run]:
     """From the largest sale to the smallest; each run counts up from its largest sale."""
     corners = [*_fee_corners(line, fees), *(Fraction(gain.high) for gain in gains)]
-    for small, large in reversed(list(_stretches(line.least, line.most_sold, corners))):
+    for small, large in reversed(list(_stretches(_fewest(line), line.most_sold, corners))):
         cost, steps = fees.cost(line, large), large - small
         saved = (cost - fees.cost(line, small)) // steps if steps else 0
         gain = next((g for g in gains if g.low <= large <= g.high), None)
@@ -75,6 +79,11 @@ def _sells(line: SheetLine, fees: Fees, gains: Sequence[GainRun]) -> Iterator[Ru
             per_step=line.step - saved,
             **_gain_at(gain, large),
         )
+
+
+def _fewest(line: SheetLine) -> int:
+    """The smallest sale that is allowed."""
+    return max(line.least, line.must_sell)
 
 
 def _gain_at(gain: GainRun | None, steps: int) -> dict[str, int]:

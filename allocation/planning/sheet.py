@@ -11,6 +11,7 @@ from allocation.model import Portfolio, TaxTreatment
 from allocation.money import to_decimal
 from allocation.planning.cells import Aim, aim_at, half_widths
 from allocation.planning.exact import common_denominator, in_units, ratio
+from allocation.planning.harvesting import harvest_of, without_buying
 from allocation.planning.missing import (
     checked_prices,
     refuse_no_target,
@@ -19,6 +20,7 @@ from allocation.planning.missing import (
     refuse_too_many,
 )
 from allocation.rules import Band, Destination, OutsideTarget, Rules, Selling, TradeScope
+from allocation.taxes import Harvested
 
 _NOTHING = Decimal(0)
 
@@ -70,6 +72,7 @@ class SheetLine:
         held, step: value of the holding and of one increment, in grains.
         worth: by cell, what one step adds to it, in grains.
         rate_fee, spread_fee: what a step adds to the cost of a trade by the rate and by the half-spread, in grains.
+        must_sell: steps that have to be sold at least.
         most_sold: steps that may be sold; 0 where a rule, or the holding itself, forbids any sale.
         least: a trade is zero or at least this many steps.
         no_sale, no_buy: the rule that forbids it, or "".
@@ -85,6 +88,7 @@ class SheetLine:
     worth: tuple[tuple[int, int], ...]
     rate_fee: int
     spread_fee: int
+    must_sell: int
     most_sold: int
     least: int
     no_sale: str
@@ -127,6 +131,7 @@ class Sheet:
         cash_target: the money meant to stay in cash beside the reserve.
         excluded: holdings left out of the total by the rules.
         outside: holdings that the target does not speak of.
+        harvested: what has to be sold for its loss.
     """
 
     facts: Facts
@@ -142,6 +147,7 @@ class Sheet:
     cash_target: int
     excluded: tuple[str, ...]
     outside: tuple[str, ...]
+    harvested: Harvested
 
     @property
     def rules(self) -> Rules:
@@ -184,14 +190,18 @@ def lay_out(facts: Facts) -> Sheet:
     }
     refuse_spelling_twice({s for _, s in held}, facts.target)
     excluding = rules.outside_target == OutsideTarget.EXCLUDE
-    priced = (s for s, price in facts.prices.items() if price is not None)
-    aim = aim_at(facts.target, {s for _, s in held}, priced, rules, excluding)
-    excluded = aim.outside if excluding else ()
+    priced, symbols = [s for s, price in facts.prices.items() if price is not None], {s for _, s in held}
+    aim = aim_at(facts.target, symbols, priced, rules, excluding)
     held = {key: quantity for key, quantity in held.items() if key[1] in aim.exposures}
+    harvested = harvest_of(facts, portfolios, held, aim)
+    if harvested.sales:
+        rules = without_buying(rules, harvested.not_to_buy)
+        aim = aim_at(facts.target, symbols, priced, rules, excluding, harvested.weights)
+    excluded = aim.outside if excluding else ()
     keys = sorted({*held, *((a, s) for a in range(len(portfolios)) for s in aim.buyable)}, key=lambda key: key[::-1])
     refuse_too_many(keys)
     prices = checked_prices(dict.fromkeys(s for _, s in keys), facts.prices)
-    sheet = _Counting(facts, portfolios, held, prices, aim).sheet(keys, excluded)
+    sheet = _Counting(facts, portfolios, held, prices, aim, harvested).sheet(keys, excluded)
     refuse_nothing_to_divide(sheet.total, sheet.reserve, sum(a.flow for a in sheet.accounts), sheet.grains)
     refuse_no_target(facts.target)
     return sheet
@@ -207,7 +217,10 @@ class _Counting:
         held: Mapping[tuple[int, str], Decimal],
         prices: Mapping[str, Decimal],
         aim: Aim,
+        harvested: Harvested,
     ) -> None:
+        self.harvested = harvested
+        self.forced = {(sale.account, sale.symbol): sale.quantity for sale in harvested.sales}
         self.facts, self.rules, self.portfolios = facts, facts.rules, portfolios
         self.held, self.prices = held, prices
         self.cash = [to_decimal(p.cash, "The cash") for p in portfolios]
@@ -252,6 +265,7 @@ class _Counting:
             cash_target=(total - reserve) // self.aim.whole * self.aim.cash,
             excluded=excluded,
             outside=self.aim.outside,
+            harvested=self.harvested,
         )
 
     def _rates(self) -> Iterator[Decimal]:
@@ -294,7 +308,8 @@ class _Counting:
         step = price * increment
         least = max(1, -(-self.minimum // step))
         at_rest = bool(resting) and all(cell in resting for cell, _ in exposure)
-        no_sale = self._no_sale(symbol, at_rest)
+        must_sell = self._must_sell(account, symbol)
+        no_sale = "" if must_sell else self._no_sale(symbol, at_rest)
         most_sold = 0 if no_sale else quantity // increment
         rate, spread = self.rules.costs.rate, self.rules.half_spreads.get(symbol, _NOTHING)
         return SheetLine(
@@ -308,11 +323,17 @@ class _Counting:
             worth=tuple((cell, step // self.aim.whole * parts) for cell, parts in exposure),
             rate_fee=_part(step, rate),
             spread_fee=_part(step, spread),
+            must_sell=must_sell,
             most_sold=most_sold if most_sold >= least else 0,
             least=least,
             no_sale=no_sale,
             no_buy=self._no_buy(symbol, at_rest),
         )
+
+    def _must_sell(self, account: int, symbol: str) -> int:
+        """Steps to be sold for their loss."""
+        quantity = self.forced.get((self.portfolios[account].account.id, symbol)) if self.forced else None
+        return in_units(quantity, self.quanta) // self.increments[symbol] if quantity else 0
 
     def _no_sale(self, symbol: str, at_rest: bool) -> str:
         """The rule that forbids selling a line, or ""."""
@@ -332,6 +353,8 @@ class _Counting:
         rules = self.rules
         if symbol in rules.lock:
             return "lock"
+        if symbol in self.harvested.not_to_buy:
+            return "harvest"
         if symbol in rules.do_not_buy:
             return "do_not_buy"
         if symbol not in self.aim.buyable:

@@ -31,7 +31,7 @@ def _kept(sheet: Sheet, trade: Trade) -> Sheet:
     return replace(
         sheet,
         lines=tuple(
-            replace(line, most_sold=0, no_sale="without_it", no_buy="without_it")
+            replace(line, must_sell=0, most_sold=0, no_sale="without_it", no_buy="without_it")
             if (sheet.accounts[line.account].id, line.symbol) == (trade.account, trade.symbol)
             else line
             for line in sheet.lines

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from allocation.errors import NotSupportedError, TargetError, TargetSumError, listed, read_each
+from allocation.errors import TargetError, TargetSumError, listed, read_each
 from allocation.facts import Facts
 from allocation.model import (
     Account,
@@ -84,36 +84,16 @@ def read_request(text: str | bytes) -> Request:
 
     Raises:
         RequestError, NumberError: it is not a request; every culprit is named by its path.
-        NotSupportedError: it asks for something this version does not calculate.
     """
     complaints = Complaints()
     told = REQUEST.read(read_json(text), "", complaints)
     complaints.refuse()
-    request = Request(told or {})
-    _refuse_what_is_not_calculated(request)
-    return request
+    return Request(told or {})
 
 
 def request_schema() -> dict[str, Any]:
     """The JSON Schema of the request."""
     return json_schema(REQUEST)
-
-
-def _refuse_what_is_not_calculated(request: Request) -> None:
-    """Name the keys, with their values, that would change a plan in ways this version does not calculate."""
-    beyond = dict(_not_calculated(request.told))
-    if beyond:
-        asked = listed(f"{key} {value}" for key, value in beyond.items())
-        message = f"This version does not calculate {asked}. Leave {'it' if len(beyond) == 1 else 'them'} out."
-        raise NotSupportedError(message, beyond)
-
-
-def _not_calculated(told: Told) -> Iterator[tuple[str, object]]:
-    if told["rules"]["taxes"]["harvest"] is not None:
-        yield "rules.taxes.harvest", "(substitutes)"
-    for account in told["accounts"]:
-        if account["recent_sales"]:
-            yield f"accounts[{account['id']}].recent_sales", f"({len(account['recent_sales'])} of them)"
 
 
 def _portfolio(told: Told) -> Portfolio:

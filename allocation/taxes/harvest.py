@@ -92,7 +92,7 @@ def _offers(
     portfolios: Sequence[Portfolio], symbol: str, prices: Mapping[str, Decimal], wanted: Harvest, rules: Rules
 ) -> tuple[HarvestSale, ...]:
     """In each taxable account that holds it: the sale that realises the most loss, if that is enough."""
-    found = []
+    found, least = [], Fraction(rules.min_trade_value)
     for portfolio in portfolios:
         if portfolio.account.tax_treatment != TaxTreatment.TAXABLE or symbol not in prices:
             continue
@@ -100,7 +100,7 @@ def _offers(
             lots = _lots(position, portfolio, portfolios, rules.taxes, prices[symbol])
             quantity = _most_losing(lots, prices[symbol], Fraction(rules.increment_of(symbol)), wanted)
             loss = -sum((t.lot.gain_per_unit(prices[symbol]) * t.quantity for t in take(lots, quantity)), ZERO)
-            if quantity and loss >= Fraction(wanted.min_loss):
+            if quantity and loss >= Fraction(wanted.min_loss) and quantity * Fraction(prices[symbol]) >= least:
                 other = wanted.substitutes[symbol]
                 found.append(HarvestSale(portfolio.account.id, symbol, as_decimal(quantity), loss, other))
     return tuple(found)

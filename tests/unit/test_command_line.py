@@ -117,7 +117,6 @@ def test_the_schemas_describe_request_and_response(shell):
         ({"accounts": [{"positions": [{"symbol": "VTI", "quantity": 1e19}]}]}, "number_invalid",
          "accounts[0].positions[VTI].quantity"),
         ({"rules": {"min_trade": 1}}, "request_invalid", "rules.min_trade"),
-        ({"rules": {"taxes": {"harvest": {"substitutes": {}}}}}, "not_supported", "rules.taxes.harvest"),
         ({"rules": {"selling": "never", "cash_reserve": 2000}}, "infeasible", "selling"),
     ],
 )  # fmt: skip
@@ -152,10 +151,14 @@ def test_a_frontier_over_something_else_is_refused(shell):
     assert "--over" in shell.refused("frontier", "x.json", "--over", "luck")["message"]
 
 
-def test_what_a_plan_would_be_without_each_trade_is_refused_by_name(shell):
-    error = shell.refused("plan", "--without-it", shell.file(a_request()))
+def test_each_trade_says_what_the_plan_would_be_without_it(shell):
+    name = shell.file(a_request())
 
-    assert (error["code"], error["culprits"]) == ("not_supported", ["--without-it"])
+    plain, explained = (shell.run("plan", *options, name)[1]["trades"] for options in ((), ("--without-it",)))
+
+    assert all(trade["without_it"] is None for trade in plain)
+    assert all(Decimal(trade["without_it"]["drift"]) > 0 for trade in explained)
+    assert [{**trade, "without_it": None} for trade in explained] == plain
 
 
 @pytest.mark.parametrize("arguments", [(), ("plan",), ("plant", "x"), ("plan", "a", "b"), ("plan", "--fast", "x")])

@@ -11,7 +11,6 @@ from allocation.errors import (
     AllocationError,
     DuplicateSymbolError,
     HoldingError,
-    NotSupportedError,
     NumberError,
     RequestError,
     RulesError,
@@ -259,22 +258,6 @@ def test_deep_classes_are_refused_without_a_crash():
 
     with pytest.raises(AllocationError):
         asked(target={"classes": {"x": tree}})
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"rules": {"taxes": {"harvest": {"substitutes": {"VTI": "ITOT"}}}}}, "rules.taxes.harvest"),
-        ({"accounts": [{"recent_sales": [{"symbol": "VTI", "sold": "2026-11-01", "quantity": 1, "loss": 1}]}]},
-         "accounts[main].recent_sales"),
-    ],
-)  # fmt: skip
-def test_what_this_version_does_not_calculate_is_refused_by_name(changes, named):
-    with pytest.raises(NotSupportedError) as refused:
-        asked(**changes)
-
-    assert [named] == list(refused.value.culprits)
-    assert named in str(refused.value)
 
 
 def test_every_rule_written_out_at_its_default_changes_nothing():
