@@ -81,8 +81,9 @@ def by_term(taken: Sequence[Taken], gains: Sequence[Fraction], washed: Sequence[
     summed = {Term.SHORT: ZERO, Term.LONG: ZERO}
     disallowed = ZERO
     for each, gain, units in zip(taken, gains, washed, strict=True):
-        summed[each.lot.term] += gain * (each.quantity - units)
-        disallowed -= gain * units
+        summed[each.lot.term] += gain * (each.quantity - units if units else each.quantity)
+        if units:
+            disallowed -= gain * units
     return Gain(summed[Term.SHORT], summed[Term.LONG], disallowed)
 
 

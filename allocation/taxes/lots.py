@@ -42,7 +42,7 @@ class LotSlice:
 
     def gain_per_unit(self, price: Decimal) -> Fraction:
         """What selling one unit at this price gains, in money; negative for a loss. Trading costs do not count."""
-        return Fraction(price) - Fraction(self.unit_cost)
+        return Fraction(EXACT.subtract(price, self.unit_cost))
 
 
 def slices(
