@@ -98,9 +98,10 @@ class Couplings:
             ):
                 return None
             to_come += price * max(0, slots[slot] + ahead.least[slot])
-        rest = self._caps(slots, ahead)
-        cash = self._least_cash_regret(slots, ahead)
-        levied = self._priced.levy.regret_within(self._gains_within(slots, ahead)) if self._gain_slot else 0
+        gains = self._gains_within(slots, ahead)
+        levied = self._priced.levy.regret_within(gains) if self._gain_slot else 0
+        rest = self._caps(slots, ahead, gains)
+        cash = self._least_cash_regret(slots, ahead, gains)
         if rest is None or cash is None or levied is None:
             return None
         return tuple(slots), settled, to_come + rest + cash + levied, largest
@@ -111,8 +112,11 @@ class Couplings:
         Where all gains within reach are on one piece of the tax, gains are a cost like any other: states with the same
         cash after taxes have the same future.
         """
+        if not self._gain_slot:
+            return key, 0
         ahead = self._ahead[position]
-        owed = self._owed_so_far(key, ahead) if self._gain_slot else None
+        gains = self._gains_within(key, ahead)
+        owed = self._owed_so_far(key, ahead, gains.piece)
         if owed is None:
             return key, 0
         slots, tax, prices = list(key), sum(owed.values()), self._priced.prices
@@ -123,15 +127,14 @@ class Couplings:
             if self._purses:
                 slots[1 + purse] -= owed[purse]
                 cost += self._late[purse] * owed[purse]
-        gains, rates = self._gains_within(key, ahead), self._model.question.tax
+        rates = self._model.question.tax
         if rates is not None and rates.most is not None:
             slots[self._caps_end] = tax if self._model.tax(gains.short_high, gains.long_high) > rates.most else 0
         slots[self._caps_end + 1] = _PIECES.index(gains.piece)
         return tuple(slots), cost
 
-    def _owed_so_far(self, key: Key, ahead: Ahead) -> dict[int, int] | None:
+    def _owed_so_far(self, key: Key, ahead: Ahead, piece: Piece | None) -> dict[int, int] | None:
         """What every purse owes so far, where its tax is linear from here on; None where it may not be."""
-        piece = self._gains_within(key, ahead).piece
         if piece == Piece.NOTHING_DUE:
             return dict.fromkeys(self._gain_slot, 0)
         alone = len(self._gain_slot) == 1
@@ -142,6 +145,16 @@ class Couplings:
     def _none_loses(self, key: Key, ahead: Ahead) -> bool:
         """Whether no purse can end with a loss of either term."""
         return all(key[n] + ahead.least[n] >= 0 for slot in self._gain_slot.values() for n in (slot, slot + 1))
+
+    def cost_as_it_is(self, key: Key) -> int:
+        """Roughly what a state would cost beyond its regrets, were every line to come at its cheapest trade."""
+        cost, cash = 0, key[0]
+        if self._gain_slot:
+            cost, cash = self._priced.levy.cost(*self._gains(key)), cash - self._model.tax(*self._gains(key))
+        cost += self._priced.cash.regret(cash) + sum(
+            price * abs(most - key[slot]) for slot, most, price in self._capped
+        )
+        return cost + sum(self._priced.cells[cell].regret(key[slot]) for cell, slot in self._cell_slot.items())
 
     def close(self, key: Key) -> int | None:
         """What a state at the end costs beyond its regrets; None where it is not allowed."""
@@ -326,7 +339,7 @@ class Couplings:
             return 0, cash.best, cash.best
         return slope, _turning_point(cash, -slope), _turning_point(cash, slope)
 
-    def _caps(self, slots: list[int], ahead: Ahead) -> int | None:
+    def _caps(self, slots: list[int], ahead: Ahead, gains: Box) -> int | None:
         """The least that caps on trades and turnover must cost; None where one is certain to be broken."""
         cost = 0
         for slot, most, price in self._capped:
@@ -335,18 +348,18 @@ class Couplings:
             cost += price * max(0, most - slots[slot] - ahead.most[slot])
         rates = self._model.question.tax
         if rates is not None and rates.most is not None and self._gain_slot:
-            gains, tax = self._gains_within(slots, ahead), self._model.tax
+            tax = self._model.tax
             if tax(gains.short_low, gains.long_low) > rates.most:
                 return None
             cost += self._priced.prices.tax * max(0, rates.most - tax(gains.short_high, gains.long_high))
         return cost
 
-    def _least_cash_regret(self, slots: list[int], ahead: Ahead) -> int | None:
+    def _least_cash_regret(self, slots: list[int], ahead: Ahead, gains: Box) -> int | None:
         """The least regret of all cash within reach, paying for what the lines to come must move."""
         cash, now = self._priced.cash, slots[0]
         low, high = max(now + ahead.least[0], cash.low), min(now + ahead.most[0], cash.high)
         if self._gain_slot:
-            gains, tax = self._gains_within(slots, ahead), self._model.tax
+            tax = self._model.tax
             # The tax never falls when a gain rises.
             least, most = tax(gains.short_low, gains.long_low), tax(gains.short_high, gains.long_high)
             low, high = max(now + ahead.least[0] - most, cash.low), min(now + ahead.most[0] - least, cash.high)
@@ -357,11 +370,15 @@ class Couplings:
         return cash.regret(there) + ahead.density * abs(there - now)
 
     def _gains(self, slots: Sequence[int]) -> tuple[int, int]:
-        starts = self._gain_slot.values()
-        return sum(slots[s] for s in starts), sum(slots[s + 1] for s in starts)
+        short = long = 0
+        for slot in self._gain_slot.values():
+            short, long = short + slots[slot], long + slots[slot + 1]
+        return short, long
 
     def _gains_within(self, slots: Sequence[int], ahead: Ahead) -> Box:
         """All net gains that the lines to come leave possible."""
+        if not self._gain_slot:
+            return ahead.gains
         short, long = self._gains(slots)
         reach = ahead.gains
         return Box(short + reach.short_low, short + reach.short_high, long + reach.long_low, long + reach.long_high)

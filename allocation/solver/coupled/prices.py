@@ -16,6 +16,8 @@ from allocation.solver.coupled.pricing import Priced, Prices
 
 _ROUNDS = 40
 _FEW = 24
+# Binary digits of the largest price: what follows is noise, and no answer is to hang on it.
+_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +88,25 @@ class _Programme:
         duals = _solve(list(self._columns.values()), self._rows, self._dearest)
         if duals is None:
             return None
-        to_money = Fraction(self._dearest) / Fraction(self._money) * self._model.units.whole
-        dual = [Fraction(-d) for d in duals]
+        whole = self._model.units.whole
+        to_money = Fraction(self._dearest) / Fraction(self._money) * whole
+        exact = [int(Fraction(-dual) * to_money) for dual in duals]
+        per_trade = 0 if self._trade_row is None else int(Fraction(-duals[self._trade_row] * self._dearest) * whole)
+        grid = 1 << max(0, max(map(abs, exact)).bit_length() - _DIGITS)
+        price = [_rounded(each, grid) for each in exact]
 
-        def capped(row: int | None, unit: Fraction) -> int:
-            return 0 if row is None else max(0, int(dual[row] * unit))
+        def capped(row: int | None) -> int:
+            return 0 if row is None else max(0, price[row])
 
         return Prices(
-            cash=int(dual[self._cash_row] * to_money),
-            purses=tuple(capped(row, to_money) for row in self._purse_rows),
-            cells={cell: int(dual[row] * to_money) for cell, row in self._cell_rows.items()},
-            trade=capped(self._trade_row, Fraction(self._dearest) * self._model.units.whole),
-            turnover=capped(self._turnover_row, to_money),
-            tax=capped(self._tax_row, to_money),
-            short=int(dual[self._gain_rows[0]] * to_money) if self._gain_rows else 0,
-            long=int(dual[self._gain_rows[1]] * to_money) if self._gain_rows else 0,
+            cash=price[self._cash_row],
+            purses=tuple(map(capped, self._purse_rows)),
+            cells={cell: price[row] for cell, row in self._cell_rows.items()},
+            trade=max(0, _rounded(per_trade, 1 << max(0, per_trade.bit_length() - _DIGITS))),
+            turnover=capped(self._turnover_row),
+            tax=capped(self._tax_row),
+            short=price[self._gain_rows[0]] if self._gain_rows else 0,
+            long=price[self._gain_rows[1]] if self._gain_rows else 0,
         )
 
     def add_favourites(self, priced: Priced) -> bool:
@@ -185,6 +191,11 @@ def _spread(low: int, high: int) -> set[int]:
     if high - low < _FEW:
         return set(range(low, high + 1))
     return {low + (high - low) * n // 8 for n in range(9)}
+
+
+def _rounded(price: int, grid: int) -> int:
+    """The multiple of the grid next to a price."""
+    return (2 * price + grid) // (2 * grid) * grid
 
 
 def _solve(columns: list[Column], rows: _Rows, dearest: float) -> list[float] | None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from allocation.errors import UndecidedError
 from allocation.rules import Objective
 from allocation.solver import solve
+from allocation.solver.coupled.classes import is_by_class, least_by_class, solve_classes
 from allocation.solver.coupled.descent import improve
 from allocation.solver.coupled.judge import Rank, judge
 from allocation.solver.coupled.merged import merge
@@ -38,6 +39,11 @@ def solve_coupled(question: Question) -> Answer | None:
     """
     merger = merge(question)
     floor: int | Fraction = 0
+    if merger is None and is_by_class(question):
+        if len(question.purses) == 1 and (found := solve_classes(question)) is not None:
+            return found
+        least = least_by_class(question)
+        floor = 0 if least is None else least
     starts = [_no_trades(question)]
     if merger is not None:
         together = solve(merger.problem)

@@ -78,13 +78,14 @@ class Box:
     @property
     def corners(self) -> list[tuple[int, int]]:
         """The corners of all pieces within it, by short-term and long-term gain."""
+        if self.piece is not None:
+            ends = (self.short_low, self.short_high), (self.long_low, self.long_high)
+            return [(short, long) for short in set(ends[0]) for long in set(ends[1])]
         shorts = [self.short_low, self.short_high, *([0] if self.short_low < 0 < self.short_high else [])]
         longs = [self.long_low, self.long_high, *([0] if self.long_low < 0 < self.long_high else [])]
         found = [(short, long) for short in shorts for long in longs]
-        if self.piece is None:
-            found += [(short, -short) for short in shorts if self.long_low <= -short <= self.long_high]
-            found += [(-long, long) for long in longs if self.short_low <= -long <= self.short_high]
-        return found
+        found += [(short, -short) for short in shorts if self.long_low <= -short <= self.long_high]
+        return found + [(-long, long) for long in longs if self.short_low <= -long <= self.short_high]
 
     def convex_parts(self, rates: TaxRates) -> list["Box"]:
         """The parts over which the tax is convex: one or two."""

@@ -14,6 +14,8 @@ from allocation.solver.coupled.pricing import Priced
 
 Moves: TypeAlias = dict[int, int]
 """Steps by line, for lines that do not make their cheapest trade."""
+# States followed to the end once the work is used up.
+_LAST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Node:
 
     Attributes:
         regret: of the lines and cells decided so far.
+        prospect: with the least that is still to come.
         levied: what gains cost so far, where that is settled.
         slots: what it has done to everything that is coupled.
         largest: the largest deviation of the cells decided so far.
@@ -55,6 +58,7 @@ class Node:
     """
 
     regret: int
+    prospect: int
     levied: int
     slots: Key
     largest: int
@@ -93,7 +97,7 @@ class Walk:
             self._drop(self._options[i].unseen)
         couplings = self._couplings
         states: dict[Key, list[Node]] = {
-            couplings.origin: [Node(0, 0, couplings.origin, couplings.largest_still, self._lesser_still())]
+            couplings.origin: [Node(0, 0, 0, couplings.origin, couplings.largest_still, self._lesser_still())]
         }
         for position, line in enumerate(self._order):
             states = self._extend(states, position, line)
@@ -104,28 +108,21 @@ class Walk:
     def _extend(self, states: dict[Key, list[Node]], position: int, line: int) -> dict[Key, list[Node]]:
         """Every surviving state with every trade of one more line."""
         reached: dict[Key, list[Node]] = {}
-        prospects: dict[Key, int] = {}
         options = self._options[line]
-        for nodes in states.values():
-            for node in nodes:
-                for option in options.trades:
-                    if self._limit is not None and node.regret + option.regret > self._limit:
-                        break
-                    if self._visits >= self._effort.visits and option.steps != options.base:
-                        self._drop(node.regret)
-                        continue
-                    self._visits += 1
-                    self._step(reached, prospects, node, option, position)
-        return self._narrow(reached, prospects)
+        cheapest = [option for option in options.trades if option.steps == options.base]
+        for node in (node for nodes in states.values() for node in nodes):
+            trades = options.trades
+            if self._visits >= self._effort.visits:
+                trades = cheapest
+                self._drop(node.prospect)
+            for option in trades:
+                if self._limit is not None and node.regret + option.regret > self._limit:
+                    break
+                self._visits += 1
+                self._step(reached, node, option, position)
+        return self._narrow(reached)
 
-    def _step(
-        self,
-        reached: dict[Key, list[Node]],
-        prospects: dict[Key, int],
-        node: Node,
-        option: Option,
-        position: int,
-    ) -> None:
+    def _step(self, reached: dict[Key, list[Node]], node: Node, option: Option, position: int) -> None:
         arrival = self._couplings.arrive(node.slots, option, position)
         if arrival is None:
             return
@@ -138,29 +135,26 @@ class Walk:
             return
         largest = max(node.largest, largest, option.largest)
         there, levied = self._couplings.alike(slots, position)
-        child = Node(regret, levied, slots, largest, lesser, node, self._order[position], option.steps)
-        if self._keep(reached, there, child, position):
-            prospect = regret + to_come
-            prospects[there] = min(prospect, prospects.get(there, prospect))
+        prospect, line = regret + to_come, self._order[position]
+        self._keep(reached, there, Node(regret, prospect, levied, slots, largest, lesser, node, line, option.steps))
 
-    def _keep(self, reached: dict[Key, list[Node]], key: Key, child: Node, position: int) -> bool:
+    def _keep(self, reached: dict[Key, list[Node]], key: Key, child: Node) -> None:
         """Keep a state unless another with the same future is at least as good, whatever follows."""
         rivals = reached.get(key)
         if rivals is None:
             reached[key] = [child]
-            return True
+            return
         cost, least = child.regret + child.levied, rivals[0].regret + rivals[0].levied
         if cost > least:
-            return False
+            return
         if cost < least:
             reached[key] = [child]
-            return True
+            return
         for rival in rivals:
             if rival.largest <= child.largest and not self._goes_first(child, rival):
-                return False
+                return
         kept = [r for r in rivals if r.largest < child.largest or self._goes_first(r, child)]
         reached[key] = [*kept, child]
-        return True
 
     def _goes_first(self, node: Node, rival: Node) -> bool:
         """Whether a node makes the larger trade where the two first differ in the order of the lines."""
@@ -172,15 +166,20 @@ class Walk:
                 return (-abs(here), here) < (-abs(there), there)
         return False
 
-    def _narrow(self, reached: dict[Key, list[Node]], prospects: dict[Key, int]) -> dict[Key, list[Node]]:
+    def _narrow(self, reached: dict[Key, list[Node]]) -> dict[Key, list[Node]]:
         """Forget what is beyond the width, worst prospects first."""
         if self._effort.only_better:
             reached = self._couplings.undominated(reached, lambda nodes: nodes[0].regret + nodes[0].levied)
-        if len(reached) <= self._effort.width:
+        # With nothing left to try, what is not among the best is not worth following to the end.
+        width = self._effort.width if self._visits < self._effort.visits else min(self._effort.width, _LAST)
+        if len(reached) <= width:
             return reached
-        ranked = sorted(reached, key=lambda key: (prospects[key], key))
-        self._drop(prospects[ranked[self._effort.width]])
-        return {key: reached[key] for key in ranked[: self._effort.width]}
+        prospects = {key: min(node.prospect for node in nodes) for key, nodes in reached.items()}
+        # Among equal prospects those go first that would cost least if nothing else were traded.
+        now = {key: nodes[0].regret + self._couplings.cost_as_it_is(nodes[0].slots) for key, nodes in reached.items()}
+        ranked = sorted(reached, key=lambda key: (prospects[key], now[key], key))
+        self._drop(prospects[ranked[width]])
+        return {key: reached[key] for key in ranked[:width]}
 
     def _best_of(self, states: dict[Key, list[Node]]) -> tuple[int | None, tuple[int, ...]]:
         best: tuple[int, int, list[tuple[int, int]], tuple[int, ...]] | None = None
