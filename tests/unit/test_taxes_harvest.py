@@ -119,6 +119,88 @@ def test_of_two_that_stand_in_for_each_other_the_larger_loss_is_harvested() -> N
     assert result.left_out == {"VTI": NotHarvested.SUBSTITUTE_HARVESTED}
 
 
+def test_of_two_that_stand_in_for_each_other_the_first_by_name_has_no_precedence() -> None:
+    account = an_account_of(held("VTI", "9@130 2021-01-05"), held("ITOT", "1@90 2021-01-05"))
+
+    result = harvested(account, substitutes={"VTI": "ITOT", "ITOT": "VTI"})
+
+    assert [sale.symbol for sale in result.sales] == ["VTI"]
+
+
+def test_what_stands_in_for_another_is_not_harvested_itself() -> None:
+    account = an_account_of(held("VTI", "9@130 2021-01-05"), held("ITOT", "1@90 2021-01-05"))
+
+    result = harvested(account, substitutes={"VTI": "ITOT", "ITOT": "BND"})
+
+    assert result.left_out == {"ITOT": NotHarvested.SUBSTITUTE_HARVESTED}
+
+
+def test_what_is_harvested_does_not_stand_in_for_another() -> None:
+    account = an_account_of(held("VTI", "9@130 2021-01-05"), held("ITOT", "1@90 2021-01-05"))
+
+    result = harvested(account, substitutes={"VTI": "BND", "ITOT": "VTI"})
+
+    assert result.left_out == {"ITOT": NotHarvested.SUBSTITUTE_HARVESTED}
+
+
+def test_sales_are_told_by_account_then_by_symbol() -> None:
+    second = an_account_of(held("VTI", "9@130 2021-01-05"), held("BND", "1@130 2021-01-05"), account="b")
+    first = an_account_of(held("VTI", "1@130 2021-01-05"), account="a")
+    other = an_account_of(account="c")
+
+    result = harvested(second, first, other, substitutes={"VTI": "ITOT", "BND": "ITOT"})
+
+    assert [(sale.account, sale.symbol) for sale in result.sales] == [("a", "VTI"), ("b", "BND"), ("b", "VTI")]
+    # nothing of either remains
+    assert result.weights == {"VTI": 0, "BND": 0, "ITOT": Fraction(9, 10)}
+
+
+def test_a_loss_of_just_the_rate_wanted_is_worth_a_sale() -> None:
+    account = an_account_of(held("VTI", "5@125 2021-01-05"))
+
+    assert [sale.loss for sale in harvested(account, min_loss_rate="0.2").sales] == [125]
+
+
+def test_small_gains_on_the_way_to_a_loss_are_counted_against_it() -> None:
+    account = an_account_of(held("VTI", "10@99.5 2020-01-05", "2@102 2021-01-05"))
+
+    assert harvested(account, method="fifo").left_out == {"VTI": NotHarvested.SMALL}
+
+
+def test_the_sale_is_in_steps_of_its_security() -> None:
+    account = an_account_of(held("VTI", "3@130 2021-01-05", "4@98 2020-01-05"))
+
+    in_twos = harvested(account, increments={"VTI": Decimal(2)})
+    in_halves = harvested(an_account_of(held("VTI", "2.5@130 2021-01-05", "4@98 2020-01-05")), increment=Decimal("0.5"))
+
+    # 3 at a loss of 30; a fourth, at a gain of 2, is the price of the third
+    assert [(sale.quantity, sale.loss) for sale in in_twos.sales] == [(4, 88)]
+    assert [(sale.quantity, sale.loss) for sale in in_halves.sales] == [(Decimal("2.5"), 75)]
+
+
+def test_a_share_pool_is_harvested_at_the_cost_of_all_accounts() -> None:
+    losing = an_account_of(held("VTI", "10@130 2020-01-05"), account="a")
+    gaining = an_account_of(held("VTI", "10@90 2020-01-05"), account="b")
+
+    result = harvested(losing, gaining, method="share_pool")
+
+    # the pool cost 110: both accounts lose 10 on a unit
+    assert [(sale.account, sale.loss) for sale in result.sales] == [("a", 100), ("b", 100)]
+
+
+def test_the_day_of_the_sale_is_needed_to_harvest_lots_with_dates() -> None:
+    wanted = taxes(harvest=Harvest({"VTI": "ITOT"}), as_of=None)
+
+    with pytest.raises(RulesError, match="as_of"):
+        harvest(
+            [an_account_of(held("VTI", "7@130 2021-01-05"))],
+            PRICES,
+            {"VTI": Fraction(1)},
+            Fraction(910),
+            Rules(taxes=wanted),
+        )
+
+
 @pytest.mark.parametrize(
     "rules",
     [{"do_not_sell": {"VTI"}}, {"lock": {"VTI"}}, {"lock": {"ITOT"}}, {"do_not_buy": {"ITOT"}}, {"selling": "never"}],

@@ -51,6 +51,21 @@ def test_where_the_best_weighting_would_split_a_share_whole_shares_are_searched(
     assert result.bound == result.tax
 
 
+def test_lots_are_divided_by_the_increment_of_their_security() -> None:
+    losing, choosing = held("BND", "1@125 2026-06-01"), held("VTI", "4@90 2026-06-01", "4@82 2020-01-05")
+    prices, trades = (
+        {"BND": Decimal(100), "VTI": Decimal(100)},
+        {("main", "BND"): Decimal(-1), ("main", "VTI"): Decimal(-4)},
+    )
+
+    whole = settle(
+        [an_account_of(losing, choosing)], prices, trades, Rules(taxes=taxes(), increments={"VTI": Decimal(4)})
+    )
+
+    # as above, but only all four of one lot: 15 · 0.4, or (72 − 25) · 0.2
+    assert (whole.tax, whole.bound) == (6, 6)
+
+
 def test_fractional_lots_are_sold_in_the_parts_that_divide_them() -> None:
     account = an_account_of(held("VTI", "0.25@98 2026-06-01", "1.5@90 2020-01-05", "0.75@94 2026-06-01"))
 

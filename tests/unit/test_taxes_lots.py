@@ -74,7 +74,9 @@ def test_a_position_without_lots_has_no_known_gain() -> None:
 
 def test_an_untaxed_account_sells_its_oldest_lots_where_tax_would_decide() -> None:
     assert short_text(untaxed_slices(MIXED, taxes(), Decimal(100))) == "3@150 2@90 4@110 1@120 5@80"
+    assert short_text(untaxed_slices(MIXED, taxes(method="share_pool"), Decimal(100))) == "3@150 2@90 4@110 1@120 5@80"
     assert short_text(untaxed_slices(MIXED, taxes(method="lifo"), Decimal(100))) == "5@80 1@120 4@110 2@90 3@150"
+    assert short_text(untaxed_slices(MIXED, taxes(method="average_cost"), Decimal(100))).startswith("3@106 2@106 4@106")
 
 
 def test_dated_lots_are_not_taxed_without_the_day_of_the_sale() -> None:
@@ -82,6 +84,9 @@ def test_dated_lots_are_not_taxed_without_the_day_of_the_sale() -> None:
         slices(MIXED, taxes(as_of=None), Decimal(100))
 
     assert refused.value.culprits == ("taxes.as_of", "VTI")
+    assert str(refused.value).endswith("were held. Give the day of the sales, such as 2026-11-20.")
+    with pytest.raises(RulesError, match="as_of"):
+        slices(MIXED, taxes("0.4", "0", as_of=None), Decimal(100))
     assert slices(held("VTI", "3@150"), taxes(as_of=None), Decimal(100))
     assert slices(MIXED, taxes("0", "0", as_of=None), Decimal(100))
 
@@ -104,6 +109,34 @@ def test_a_share_pool_matches_the_same_day_then_thirty_days_ahead_then_the_pool(
     assert short_text(lots) == "40@4.5 5@8 10@6 210@2.714285714286"
     assert {lot.term for lot in lots} == {Term.SHORT}
     assert [lot.acquired is None for lot in lots] == [False, False, False, True]
+
+
+def test_lots_at_their_average_cost_keep_their_days() -> None:
+    lots = slices(MIXED, taxes(method="average_cost"), Decimal(100))
+
+    assert [(lot.acquired, lot.place) for lot in lots] == [
+        (MIXED.lots[place].acquired, place) for place in (2, 1, 3, 0, 4)
+    ]
+
+
+def test_only_a_lot_bought_within_the_window_is_recent() -> None:
+    position = held("VTI", "1@90", "1@90 2026-10-20", "1@90 2026-10-21", "1@90 2026-12-20", "1@90 2026-12-21")
+
+    lots = slices(position, taxes(method="specified"), Decimal(100))
+
+    assert [lot.recent for lot in lots] == [False, False, True, True, False]
+    assert not any(lot.recent for lot in slices(position, taxes("0", "0", as_of=None), Decimal(100)))
+
+
+def test_sales_elsewhere_use_up_the_same_day_purchases_and_then_the_pool() -> None:
+    here, there = held("VOD", "100@2 2020-01-05", "6@8 2026-11-20"), held("VOD", "4@8 2026-11-20")
+    rules = taxes(method="share_pool")
+
+    (pool,) = slices(here, rules, Decimal(9), [there], sold_elsewhere=Fraction(14))
+
+    assert (pool.quantity, pool.unit_cost, pool.acquired) == (96, 2, None)
+    assert [lot.quantity for lot in slices(here, rules, Decimal(9), [there], Fraction(3))] == [7, 99]
+    assert not any(lot.recent for lot in slices(here, rules, Decimal(9)))
 
 
 def test_a_share_pool_spans_the_taxable_accounts() -> None:

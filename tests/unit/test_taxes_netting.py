@@ -34,6 +34,7 @@ def test_a_loss_lowers_the_gain_of_the_other_term_which_keeps_its_rate(
     short: int, long: int, tax: int, carried: int
 ) -> None:
     assert tax_on(Fraction(short), Fraction(long), RATES) == tax
+    assert tax_on(Fraction(short, 1000), Fraction(long, 1000), RATES) == Fraction(tax, 1000)
     assert net_loss(Fraction(short), Fraction(long)) == carried
 
 

@@ -77,6 +77,51 @@ def test_accounts_pay_in_proportion_to_the_tax_of_their_own_gains() -> None:
     assert result.by_account == {"a": 10, "b": 30, "c": 0}
 
 
+def test_an_account_with_gains_and_losses_pays_by_what_they_come_to() -> None:
+    mixed = an_account_of(held("VTI", "10@90 2020-01-05"), held("BND", "10@105 2020-01-05"), account="a")
+    gaining = an_account_of(held("VXUS", "10@95 2020-01-05"), account="b")
+
+    result = settled([mixed, gaining], {("a", "VTI"): -10, ("a", "BND"): -10, ("b", "VXUS"): -10}, taxes())
+
+    # 0.2 · (100 − 50 + 50), half of it by each
+    assert result.by_account == {"a": 10, "b": 10}
+
+
+def test_sellers_of_gains_pay_by_what_they_gain_not_by_how_many_units_they_sell() -> None:
+    """Long-term gains are free: in either account alone, a long-term loss hides the short-term gain of 100."""
+    many = an_account_of(held("A", "10@90 2026-06-01"), held("B", "10@110 2020-01-05"), account="a")
+    few = an_account_of(held("C", "5@80 2026-06-01"), held("D", "10@110 2020-01-05"), account="b")
+    free = an_account_of(held("E", "20@90 2020-01-05"), account="c")
+
+    trades = {("a", "A"): -10, ("a", "B"): -10, ("b", "C"): -5, ("b", "D"): -10, ("c", "E"): -20}
+    result = settled([many, few, free], trades, taxes("0.4", "0"))
+
+    assert result.tax == 80
+    assert result.by_account == {"a": 40, "b": 40, "c": 0}
+
+
+def test_what_is_not_sold_does_not_hide_what_is() -> None:
+    account = an_account_of(held("A", "1@90 2020-01-05"), held("B", "1@90 2020-01-05"), held("C", "1@90 2026-06-01"))
+
+    result = settled(account, {"B": -1, "C": -1}, taxes())
+
+    assert [(sale.symbol, sale.taxed, sale.short, sale.long) for sale in result.sales] == [
+        ("B", True, 0, 10),
+        ("C", True, 10, 0),
+    ]
+    assert result.unknown == ()
+
+
+def test_an_account_that_is_not_taxed_may_have_lots_without_a_cost() -> None:
+    account = an_account_of(Position("VTI", Decimal(5)), held("BND", "5@130 2020-01-05"), treatment=IRA)
+
+    result = settled(account, {"VTI": -5, "BND": -5}, taxes())
+
+    assert result.unknown == ()
+    assert [(sale.taxed, sale.short, sale.long) for sale in result.sales] == [(False, 0, 0), (False, 0, 0)]
+    assert [lot.disallowed for lot in result.by_trade["main", "BND"].lots] == [0]
+
+
 def test_where_no_account_alone_would_pay_the_sellers_of_gains_do() -> None:
     """Long-term gains are free here: one account's loss of them hides its short-term gain only by itself."""
     hiding = an_account_of(held("VTI", "10@90 2026-06-01"), held("BND", "10@110 2020-01-05"), account="a")
@@ -175,6 +220,27 @@ def test_losses_of_the_oldest_lots_are_washed_first() -> None:
     assert [lot.disallowed for lot in sale.lots] == [Decimal(0), Decimal(20), Decimal(20)]
 
 
+def test_what_was_bought_lately_and_what_the_plan_buys_wash_together() -> None:
+    selling = an_account_of(held("VTI", OLD_LOSS, "1@100 2026-11-01", "2@100 2026-11-02"))
+    first, second = (an_account_of(account=name, treatment=IRA) for name in ("ira", "roth"))
+
+    trades = {"VTI": -10, ("ira", "VTI"): "2", ("roth", "VTI"): "0.5"}
+    result = settled([selling, first, second], trades, taxes(method="specified"), increment="0.5")
+
+    # 1 + 2 + 2 + 0.5 units at 30
+    assert result.sales[0].disallowed == 165
+
+
+def test_losses_of_one_day_are_washed_by_account_then_the_dearest_first() -> None:
+    first = an_account_of(held("VTI", "2@110 2020-01-05", "2@120 2020-01-05"), account="a")
+    second = an_account_of(held("VTI", "2@150 2020-01-05", "3@100 2026-11-01"), account="b")
+
+    result = settled([second, first], {("a", "VTI"): -4, ("b", "VTI"): -2}, taxes(method="specified"))
+
+    # 3 bought: 2 at a loss of 20, then 1 at a loss of 10
+    assert [sale.disallowed for sale in result.sales] == [50, 0]
+
+
 def test_another_security_washes_nothing() -> None:
     account = an_account_of(held("VTI", OLD_LOSS), held("ITOT", "10@100 2026-11-01"))
 
@@ -202,6 +268,20 @@ def test_sales_in_two_accounts_use_up_the_same_day_purchases_of_a_pool_once() ->
     assert result.tax == Fraction(2, 10) * (40 + 10 + 150)
 
 
+def test_three_accounts_use_up_the_same_day_purchases_of_a_pool_in_turn() -> None:
+    accounts = [an_account_of(held("VOD", "10@50 2020-01-05"), account=name) for name in ("a", "b")]
+    accounts.append(an_account_of(held("VOD", "10@50 2020-01-05", "5@90 2026-11-20"), account="c"))
+
+    trades: dict[str | tuple[str, str], int] = {(name, "VOD"): -4 for name in ("a", "b", "c")}
+    result = settled(accounts, trades, taxes("0.2", "0.2", "share_pool"))
+
+    assert [[(lot.quantity, lot.unit_cost) for lot in sale.lots] for sale in result.sales] == [
+        [(4, 90)],
+        [(1, 90), (3, 50)],
+        [(4, 50)],
+    ]
+
+
 @pytest.mark.parametrize(("day", "told"), [("2026-10-21", True), ("2026-10-20", False)])
 def test_buying_what_was_sold_at_a_loss_lately_is_told(day: str, told: bool) -> None:
     sold = RecentSale("VTI", date.fromisoformat(day), Decimal(3), Decimal(120))
@@ -218,6 +298,7 @@ def test_selling_again_what_was_sold_at_a_loss_lately_is_nothing_to_tell() -> No
     account = an_account_of(held("VTI", "1@90 2020-01-05"), sold=(sold,))
 
     assert settled(account, {"VTI": -1}, taxes()).washes_before == ()
+    assert settled(account, {"VTI": 0}, taxes()).washes_before == ()
 
 
 def test_a_retirement_account_has_no_losses_to_wash() -> None:
