@@ -106,7 +106,7 @@ class _Draw:
         if not quantity:
             return None
         position: Request = {"symbol": symbol, "quantity": _text(quantity)}
-        if "taxes" in self.rules and self.chance.random() < 0.85:
+        if {"taxes", "lot_methods"} & set(self.rules) and self.chance.random() < 0.85:
             position["lots"] = self._lots(quantity, Decimal(securities[symbol]["price"]))
         return position
 
@@ -126,6 +126,8 @@ class _Draw:
         factor = Decimal(self.chance.choice(["0", "0.4", "0.8", "0.8", "1", "1.1", "1.1", "1.5"]))
         lot = {"quantity": _text(quantity), "unit_cost": _text((price * factor).quantize(Decimal("0.0001")))}
         days = self.chance.choice([None, 0, 1, 10, 29, 30, 31, 364, 365, 366, 367, 1000, 3000])
+        if "lot_methods" in self.rules and self.chance.random() < 0.2:
+            days = self.chance.choice([-1, -10, -30, -31])
         if days is not None:
             lot["acquired"] = (self.as_of - timedelta(days=days)).isoformat()
         return lot
@@ -240,6 +242,16 @@ class _Draw:
             rules["taxes"]["max_tax"] = _text(self._odd(self.size * Decimal(self.chance.choice([0, 1, 3])) / 100))
         if self.chance.random() < 0.2:
             rules["taxes"]["wash_sale_days"] = self.chance.choice([0, 10, 61])
+
+    def _rule_lot_methods(self, rules: Request, request: Request) -> None:
+        """Another method than the four usual ones, or rates of zero; a share pool has one rate."""
+        self._rule_taxes(rules, request)
+        told, rate = rules["taxes"], self.chance.random()
+        told["lot_method"] = self.chance.choice(["specified", "average_cost", "share_pool", told["lot_method"]])
+        if told["lot_method"] == "share_pool":
+            told["long_term_rate"] = told["short_term_rate"]
+        if rate < 0.15:
+            told["short_term_rate"] = told["long_term_rate"] = "0"
 
     def _rule_location(self, rules: Request, _: Request) -> None:
         named = self.chance.sample(self.symbols, self.chance.randint(1, self.count))

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.brute_force.enumeration import Enumeration, Outcome, Plan
 from tests.brute_force.question import Json, Question, exact
+from tests.brute_force.sales import sale_faults
 from tests.brute_force.trades import Line, Trade
 from tests.brute_force.walk import best_plan
 
@@ -42,7 +43,12 @@ class Judge:
         if not self.every.allowed(plan):
             return [f"not allowed: {_told(answer)}; best is {self.shown(self.best)}"]
         outcome = self.every.outcome(plan)
-        return [*self._ranked(answer, outcome), *self._bounded(answer, outcome), *figures(self, answer, plan, outcome)]
+        return [
+            *self._ranked(answer, outcome),
+            *self._bounded(answer, outcome),
+            *figures(self, answer, plan, outcome),
+            *sale_faults(self.every, plan, answer),
+        ]
 
     def plan_of(self, answer: Json) -> Plan | str:
         """The trades of each line, or what no line may do."""

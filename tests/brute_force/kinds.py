@@ -31,10 +31,10 @@ KINDS = {
     "households": Kind(("location", *LIMITS), shape={"accounts": 3}),
     "classes": Kind(("bands", *LIMITS), shape={"classes": True}),
     "taxed households": Kind(("taxes", "location", "costs"), shape={"accounts": 3}),
+    "lot methods": Kind(("lot_methods", "selling", "costs")),
+    "lot methods in households": Kind(("lot_methods", "lists"), shape={"accounts": 2}),
     "classes in households": Kind(("location", "lists", "costs"), shape={"accounts": 2, "classes": True}),
     "everything": Kind(RULES),
     "everything relative": Kind(RULES, "relative"),
     "everything at once": Kind(RULES, shape={"accounts": 2, "classes": True}),
 }
-# Kinds with a rule that the engine still refuses as not supported. Empty when it calculates the whole contract.
-NOT_YET = {"households", "everything at once"}

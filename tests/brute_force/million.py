@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
 from allocation.solver import Problem, solve  # noqa: E402  found once the root is on the path
 from allocation.solver.kernel_batch import solve_accounts  # noqa: E402
 from allocation.solver.kernel_compiled import COMPILED  # noqa: E402
-from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING  # noqa: E402
+from allocation.solver.kernel_settle import BEST, IMPOSSIBLE, NOTHING  # noqa: E402
 from tests.brute_force.tiny import a_problem, cash_after, distance_of  # noqa: E402
 
 BATCH = 100
@@ -133,7 +133,10 @@ def broken_by_kernel(accounts: int, seed: int) -> list[str]:
         "a plan though sales do not bring in enough": there & (most < 0),
         "a value that is not that of the trades": there & (abs(values - reached) > 1e-9 * reached),
         "a bound above the value": there & (bounds > values),
-        "worse than trading nothing": there & (free >= 0) & (reached > idle * (1 + 1e-12)),
+        "called best, though trading nothing is better": (proved >= BEST)
+        & (free >= 0)
+        & (reached > idle * (1 + 1e-12)),
+        "a bound above trading nothing": there & (free >= 0) & (bounds > idle * (1 + 1e-12)),
     }
     return [f"kernel, seed {seed}: {law}, {int(where.sum())} times" for law, where in laws.items() if where.any()]
 

@@ -1,81 +1,70 @@
-"""Taxes on what a plan sells: which lots, which term, wash sales, netting, and who pays how much of it."""
+"""Taxes on what a plan sells: wash sales, netting, and who pays how much of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
-from itertools import product
-from math import gcd
 
-from tests.brute_force.question import Lot, Question, exact
+from tests.brute_force.lots import ZERO, Choice, Sold, choices, day_of, is_long, is_recent, method_of
+from tests.brute_force.question import Question, exact
 from tests.brute_force.trades import Line, Trade
-
-ZERO = Fraction(0)
 
 
 @dataclass(frozen=True)
 class TaxBill:
-    """`rates` says whether any gain can be taxed at all; `sold` which lots, by account and symbol, with what does not count."""
+    """`rates` says whether any gain can be taxed at all; `sold` which lots, with what does not count."""
 
     total: Fraction
     by_account: tuple[Fraction, ...]
     rates: bool = False
-    sold: tuple[tuple[tuple[int, str], tuple["Sold", ...]], ...] = ()
-
-
-@dataclass(frozen=True)
-class Sold:
-    """Units of one lot; `washed` of them lose without counting."""
-
-    account: int
-    symbol: str
-    place: int
-    lot: Lot
-    quantity: Fraction
-    per_unit: Fraction
-    washed: Fraction = ZERO
-
-    @property
-    def gain(self) -> Fraction:
-        """The gain that counts."""
-        return self.per_unit * (self.quantity - self.washed)
+    sold: Choice = ()
 
 
 def bill_for(question: Question, lines: Sequence[Line], plan: Sequence[Trade]) -> TaxBill:
-    """What the plan's sales in taxable accounts cost in taxes."""
-    if not any(_rates(question)):
+    """What the plan's sales in taxable accounts cost in taxes, with the lots that cost the least."""
+    if not any(rates_of(question)):
         return TaxBill(ZERO, (ZERO,) * len(question.accounts))
-    every = list(lines), list(plan)
-    sales = [(line, t) for line, t in zip(*every, strict=True) if t.steps < 0]
-    choices = [list(_splits(question, line, -t.quantity)) for line, t in sales]
-    bills = (_bill(question, lines, plan, [s for sold in chosen for s in sold]) for chosen in product(*choices))
+    bills = (bill_of(question, lines, plan, sold) for sold in choices(question, lines, plan))
     return min(bills, key=lambda bill: bill.total)
 
 
-def _bill(question: Question, lines: Sequence[Line], plan: Sequence[Trade], sold: list[Sold]) -> TaxBill:
+def bill_of(question: Question, lines: Sequence[Line], plan: Sequence[Trade], sold: Choice) -> TaxBill:
     """The bill for one choice of lots."""
     counted = _washed(question, lines, plan, sold)
     taxed = [s for s in counted if question.accounts[s.account].taxable]
-    total = _tax(question, taxed)
-    own = [_tax(question, [s for s in taxed if s.account == i]) for i in range(len(question.accounts))]
+    total = tax_on(question, taxed)
+    own = [tax_on(question, [s for s in taxed if s.account == i]) for i in range(len(question.accounts))]
     if not any(own):
         # Where nobody alone owes anything, whoever sells at a gain pays for it.
         own = [
-            sum((_winning(question, s) for s in taxed if s.account == i), ZERO) for i in range(len(question.accounts))
+            sum((winning(question, s) for s in taxed if s.account == i), ZERO) for i in range(len(question.accounts))
         ]
     whole = sum(own, ZERO)
-    by_line: dict[tuple[int, str], tuple[Sold, ...]] = {}
-    for s in counted:
-        by_line[s.account, s.symbol] = (*by_line.get((s.account, s.symbol), ()), s)
     shares = tuple(total * part / whole if whole else ZERO for part in own)
-    return TaxBill(total, shares, True, tuple(by_line.items()))
+    return TaxBill(total, shares, True, tuple(counted))
 
 
-def _tax(question: Question, sold: Sequence[Sold]) -> Fraction:
+def shares_by_line(question: Question, bill: TaxBill) -> dict[tuple[int, str], Fraction]:
+    """What each sale bears of its account's tax: in proportion to rate · gain where that is above zero."""
+    shares: dict[tuple[int, str], Fraction] = {}
+    for account, owed in enumerate(bill.by_account):
+        sales: dict[str, list[Sold]] = {}
+        for s in bill.sold:
+            if s.account == account:
+                sales.setdefault(s.symbol, []).append(s)
+        claims = {symbol: max(ZERO, sum((_rated(question, s) for s in sold), ZERO)) for symbol, sold in sales.items()}
+        if not any(claims.values()):
+            claims = {symbol: sum((winning(question, s) for s in sold), ZERO) for symbol, sold in sales.items()}
+        whole = sum(claims.values(), ZERO)
+        shares |= {(account, symbol): owed * part / whole if whole else ZERO for symbol, part in claims.items()}
+    return shares
+
+
+def tax_on(question: Question, sold: Sequence[Sold]) -> Fraction:
     """Losses lower the gains of their own term first, then of the other; a net loss pays nothing back."""
-    short_rate, long_rate = _rates(question)
-    short = sum((s.gain for s in sold if not _is_long(question, s.lot)), ZERO)
-    long = sum((s.gain for s in sold if _is_long(question, s.lot)), ZERO)
+    short_rate, long_rate = rates_of(question)
+    short = sum((s.gain for s in sold if not is_long(question, s.lot)), ZERO)
+    long = sum((s.gain for s in sold if is_long(question, s.lot)), ZERO)
     if short < 0:
         return long_rate * max(ZERO, short + long)
     if long < 0:
@@ -83,11 +72,20 @@ def _tax(question: Question, sold: Sequence[Sold]) -> Fraction:
     return short_rate * short + long_rate * long
 
 
-def _winning(question: Question, sold: Sold) -> Fraction:
-    return _rate(question, sold.lot) * max(ZERO, sold.per_unit) * sold.quantity
+def winning(question: Question, sold: Sold) -> Fraction:
+    return rates_of(question)[is_long(question, sold.lot)] * max(ZERO, sold.per_unit) * sold.quantity
 
 
-def _washed(question: Question, lines: Sequence[Line], plan: Sequence[Trade], sold: list[Sold]) -> list[Sold]:
+def _rated(question: Question, sold: Sold) -> Fraction:
+    return rates_of(question)[is_long(question, sold.lot)] * sold.gain
+
+
+def rates_of(question: Question) -> tuple[Fraction, Fraction]:
+    """Short, long."""
+    return exact(question.number("taxes", "short_term_rate")), exact(question.number("taxes", "long_term_rate"))
+
+
+def _washed(question: Question, lines: Sequence[Line], plan: Sequence[Trade], sold: Choice) -> list[Sold]:
     """Losses that do not count: share for share, the oldest lot first, against what was or is bought in the window."""
     counted = []
     left = {s.symbol: _replacements(question, lines, plan, sold, s.symbol) for s in sold}
@@ -100,107 +98,19 @@ def _washed(question: Question, lines: Sequence[Line], plan: Sequence[Trade], so
 
 
 def _replacements(
-    question: Question, lines: Sequence[Line], plan: Sequence[Trade], sold: list[Sold], symbol: str
+    question: Question, lines: Sequence[Line], plan: Sequence[Trade], sold: Choice, symbol: str
 ) -> Fraction:
     """Units of the symbol bought by the plan, or bought within the window and still held after it, in any account."""
-    if _as_of(question) is None:
+    if day_of(question) is None or method_of(question) == "share_pool":
         return ZERO
     bought = sum(
         (t.quantity for line, t in zip(lines, plan, strict=True) if line.symbol == symbol and t.steps > 0), ZERO
     )
     recent = (lot for account in question.accounts for lot in account.lots.get(symbol, ()) if symbol in account.held)
-    held = sum((lot.quantity for lot in recent if _is_recent(question, lot)), ZERO)
-    gone = sum((s.quantity for s in sold if s.symbol == symbol and _is_recent(question, s.lot)), ZERO)
+    held = sum((lot.quantity for lot in recent if is_recent(question, lot)), ZERO)
+    gone = sum((s.quantity for s in sold if s.symbol == symbol and is_recent(question, s.lot)), ZERO)
     return bought + held - gone
 
 
 def _age(question: Question, sold: Sold) -> tuple[date, str, Fraction, int]:
     return sold.lot.acquired or date.min, question.accounts[sold.account].id, -sold.lot.unit_cost, sold.place
-
-
-def _splits(question: Question, line: Line, quantity: Fraction) -> Iterator[tuple[Sold, ...]]:
-    """The lots that the sale takes: one way, or for `least_tax` every way."""
-    account = question.accounts[line.account]
-    lots = list(enumerate(account.lots.get(line.symbol, ())))
-    method = question.number("taxes", "lot_method", default="least_tax")
-    if not lots:
-        yield ()
-    elif method == "least_tax" and account.taxable:
-        for units in _every_split(quantity, [lot.quantity for _, lot in lots], question.increment(line.symbol)):
-            yield tuple(_sold(question, line, p, lot, u) for (p, lot), u in zip(lots, units, strict=True) if u)
-    else:
-        yield tuple(_in_order(question, line, _ordered(method, lots), quantity))
-
-
-def _every_split(quantity: Fraction, sizes: list[Fraction], increment: Fraction) -> Iterator[tuple[Fraction, ...]]:
-    """Every way to take so many units from lots of these sizes, in whole multiples of what divides all of them."""
-    unit = _divisor([quantity, increment, *sizes])
-    counts = [range(int(min(size, quantity) / unit) + 1) for size in sizes[:-1]]
-    for chosen in product(*counts):
-        last = quantity - sum(chosen) * unit
-        if 0 <= last <= sizes[-1]:
-            yield (*(k * unit for k in chosen), last)
-
-
-def _divisor(amounts: list[Fraction]) -> Fraction:
-    denominator = 1
-    for amount in amounts:
-        denominator = denominator * amount.denominator // gcd(denominator, amount.denominator)
-    return Fraction(gcd(*(int(amount * denominator) for amount in amounts)), denominator)
-
-
-def _ordered(method: str, lots: list[tuple[int, Lot]]) -> list[tuple[int, Lot]]:
-    """Lots as the method takes them; those without a date count as the oldest. Equal ones by age, then the dearest first."""
-    usual = sorted(lots, key=lambda each: (each[1].acquired or date.min, -each[1].unit_cost, each[0]))
-    if method == "lifo":
-        return sorted(usual, key=lambda each: each[1].acquired or date.min, reverse=True)
-    if method == "hifo":
-        return sorted(usual, key=lambda each: -each[1].unit_cost)
-    return lots if method == "specified" else usual
-
-
-def _in_order(question: Question, line: Line, lots: list[tuple[int, Lot]], quantity: Fraction) -> Iterator[Sold]:
-    for place, lot in lots:
-        units = min(lot.quantity, quantity)
-        quantity -= units
-        if units:
-            yield _sold(question, line, place, lot, units)
-
-
-def _sold(question: Question, line: Line, place: int, lot: Lot, units: Fraction) -> Sold:
-    return Sold(line.account, line.symbol, place, lot, units, question.price[line.symbol] - lot.unit_cost)
-
-
-def _rates(question: Question) -> tuple[Fraction, Fraction]:
-    return exact(question.number("taxes", "short_term_rate")), exact(question.number("taxes", "long_term_rate"))
-
-
-def _rate(question: Question, lot: Lot) -> Fraction:
-    return _rates(question)[_is_long(question, lot)]
-
-
-def _as_of(question: Question) -> date | None:
-    told = question.number("taxes", "as_of", default=None)
-    return date.fromisoformat(told) if told else None
-
-
-def _is_long(question: Question, lot: Lot) -> bool:
-    """Held for more than one year: the day after the purchase begins the count, the same day a year later ends it.
-
-    IRS Publication 550, "Holding Period"; Rev. Rul. 66-7: a count that begins on 29 February ends with the next February.
-    """
-    as_of = _as_of(question)
-    if lot.acquired is None or as_of is None:
-        return False
-    begins = lot.acquired + timedelta(days=1)
-    try:
-        return as_of >= begins.replace(year=begins.year + 1)
-    except ValueError:
-        return as_of >= date(begins.year + 1, 3, 1)
-
-
-def _is_recent(question: Question, lot: Lot) -> bool:
-    as_of = _as_of(question)
-    if lot.acquired is None or as_of is None:
-        return False
-    return abs((as_of - lot.acquired).days) <= int(question.number("taxes", "wash_sale_days", default=30))
