@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice, pairwise, product
 from math import prod
 
-from allocation.planning.judging import rank_of
+from allocation.planning.judging import rank_of, worth_of
 from allocation.planning.runs import part_of
 from allocation.planning.solving import best_answer
 from allocation.solver.coupled.judge import judge
@@ -15,6 +15,8 @@ Stretch = tuple[int, int, int]
 
 # Combinations of limits that are asked one by one.
 _MOST_ASKED = 100
+# Purchases of a single step by which an answer is completed.
+_SMALL_PURCHASES = 50
 
 
 def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
@@ -39,10 +41,10 @@ def invest(question: Question, buyable: Sequence[bool]) -> Answer | None:
         narrower = [_left_below(_without_sales(question, buyable), buyable, m) for m in _prices(question, buyable)]
         wider += [found for each in narrower if (found := best_answer(each))]
     invested = [found for found in wider if _is_invested(question, found.steps, buyable)]
-    if not invested:
-        return None
-    best = min(invested, key=lambda found: rank_of(question, found.steps))
-    bounds = [found.bound for found in (*wider, *([free] if question.most_turnover is not None else []))]
+    capped = question.most_turnover is not None
+    completed = [_completed(question, buyable, found) for found in ((*wider, free) if capped else (free,))]
+    best = min((*invested, *completed), key=lambda found: rank_of(question, found.steps))
+    bounds = [found.bound for found in (*wider, *([free] if capped or not invested else []))]
     return replace(best, bound=min(best.value, *bounds))
 
 
@@ -50,18 +52,47 @@ def _invest_together(question: Question, buyable: Sequence[bool], free: Answer) 
     """The same for several accounts: less is left in each than its cheapest further purchase costs.
 
     Where the reserve leaves less over all than in one account, that account could not spend what it has; such plans are
-    not looked for, and the bound is then that without the condition.
+    only found by completing, and the bound is then that without the condition.
     """
     prices = [_prices_in(question, buyable, account) for account in range(len(question.purses))]
     asked = islice(product(*prices), _MOST_ASKED + 1)
     wider = [found for chosen in asked if (found := best_answer(_left_in_each(question, buyable, chosen)))]
+    completed = _completed(question, buyable, free)
     invested = [found for found in wider if _is_invested(question, found.steps, buyable)]
-    if not invested:
-        return None
-    best = min(invested, key=lambda found: rank_of(question, found.steps))
+    best = min((*invested, completed), key=lambda found: rank_of(question, found.steps))
     simple = not (question.reserve or question.tax or question.most_trades or question.most_turnover)
-    certain = simple and prod(map(len, prices)) <= _MOST_ASKED
-    return replace(best, bound=min(found.bound for found in (wider if certain else [free])))
+    certain = simple and prod(map(len, prices)) <= _MOST_ASKED and invested
+    bound = min(found.bound for found in (wider if certain else [free]))
+    return replace(best, bound=min(best.value, bound))
+
+
+def _completed(question: Question, buyable: Sequence[bool], found: Answer) -> Answer:
+    """An answer with further purchases, the best at hand each time, until nothing can be bought; its bound is kept.
+
+    After many small ones each purchase takes all that there is for it, so that cheap steps do not take forever.
+    """
+    steps, purchases = found.steps, 0
+    lines = [n for n, may in enumerate(buyable) if may]
+    while further := [r for n in lines if (r := _bought(question, steps, n, purchases >= _SMALL_PURCHASES))]:
+        steps = min(further, key=lambda reached: rank_of(question, reached))
+        purchases += 1
+    value = worth_of(question, steps)
+    return Answer(steps, value, min(value, found.bound))
+
+
+def _bought(question: Question, steps: tuple[int, ...], n: int, as_much: bool) -> tuple[int, ...] | None:
+    """The trades with one line bought further, by a step or by as much as possible; None where it cannot be."""
+    least = _next(question.lines[n], steps[n])
+    if least is None or not judge(question, (*steps[:n], least, *steps[n + 1 :])):
+        return None
+    most = _run(question.lines[n], least).high if as_much else least
+    while least < most:
+        middle = (least + most + 1) // 2
+        if judge(question, (*steps[:n], middle, *steps[n + 1 :])):
+            least = middle
+        else:
+            most = middle - 1
+    return (*steps[:n], least, *steps[n + 1 :])
 
 
 def _prices_in(question: Question, buyable: Sequence[bool], account: int) -> list[int | None]:

@@ -119,7 +119,7 @@ def _lines(
                 require_day(rules.taxes, [position])
             price = prices[position.symbol]
             lots = _lots(position, portfolio, portfolios, rules.taxes, price, sold_before)
-            if taxed:
+            if taxed and lots:
                 sold_before[position.symbol] = sold_before.get(position.symbol, ZERO) + quantity
             increment = rules.increment_of(position.symbol)
             found.append(Line(portfolio.account.id, position.symbol, price, quantity, lots, taxed, increment))

@@ -248,3 +248,17 @@ def test_a_plan_that_keeps_a_remark_to_itself_is_faulty(unit_cost, code):
     faults = verify_plan(replace(plan, remarks=tuple(r for r in plan.remarks if r.code != code)), asked)
 
     assert {fault.code for fault in faults} == {"remark"}
+
+
+# ── Pools over several accounts ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_units_sold_without_lots_use_up_no_pool():
+    taxes = Taxes(Decimal("0.2"), Decimal("0.2"), lot_method=LotMethod.SHARE_POOL, as_of=TODAY)
+    unknown = an_owner_of(Position("VTI", Decimal(6)), account="a")
+    known = an_owner_of(held("VTI", lot(6, 150)), account="b")
+    asked = Facts((unknown, known), TargetAllocation.of({"VTI": 0}), PRICES, Rules(taxes=taxes))
+
+    sale = next(t for t in plan_facts(asked).trades if t.account == "b")
+
+    assert sum(taken.quantity for taken in sale.lots) == 6
