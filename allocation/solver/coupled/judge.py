@@ -16,7 +16,7 @@ Rank: TypeAlias = tuple[Fraction | int | tuple[tuple[int, int], ...], ...]
 class Outcome:
     """An allowed choice of trades: `value` is its Σ weight·φ, `rank` the value and then every tie-breaker."""
 
-    value: Fraction
+    value: int | Fraction
     rank: Rank
 
 
@@ -27,20 +27,20 @@ def judge(question: Question, steps: tuple[int, ...]) -> Outcome | None:
         return None
     pairs = [(run, k) for run, k in zip(runs, steps, strict=True) if run is not None]
     taxes = _taxes(question, pairs)
-    purses = [Fraction(purse.cash) - tax for purse, tax in zip(question.purses, taxes, strict=True)]
+    purses = [purse.cash - tax if tax else purse.cash for purse, tax in zip(question.purses, taxes, strict=True)]
     for line, (run, k) in zip(question.lines, pairs, strict=True):
         purses[line.account] -= run.spent(k)
-    idle, most = sum(purses, Fraction(0)) - question.reserve, question.highest_cash
+    idle, most = sum(purses) - question.reserve, question.highest_cash
     too_much = most is not None and idle > most
     too_much |= any(
         purse.highest is not None and left > purse.highest for purse, left in zip(question.purses, purses, strict=True)
     )
-    if min(purses) < 0 or idle < 0 or too_much or _over_taxed(question, sum(taxes, Fraction(0))):
+    if min(purses) < 0 or idle < 0 or too_much or _over_taxed(question, sum(taxes)):
         return None
     offs = _offs(question, steps)
     value = _distance(question, offs, idle)
     costs = sum(run.spent(k) - line.step * k for line, (run, k) in zip(question.lines, pairs, strict=True))
-    return Outcome(value, (value, *_ties(question, steps, costs + sum(taxes, Fraction(0)), offs)))
+    return Outcome(value, (value, *_ties(question, steps, costs + sum(taxes), offs)))
 
 
 def run_of(line: Holding, k: int) -> Run | None:
@@ -79,7 +79,7 @@ def _taxes(question: Question, pairs: list[tuple[Run, int]]) -> list[Fraction]:
     return [Fraction(0)] * len(gains) if question.tax is None else taxes_by_purse(question.tax, gains)
 
 
-def _over_taxed(question: Question, tax: Fraction) -> bool:
+def _over_taxed(question: Question, tax: int | Fraction) -> bool:
     return question.tax is not None and question.tax.most is not None and tax > question.tax.most
 
 
@@ -92,15 +92,14 @@ def _offs(question: Question, steps: tuple[int, ...]) -> list[int]:
     return offs
 
 
-def _distance(question: Question, offs: list[int], idle: Fraction) -> Fraction:
-    cash = abs(idle - question.cash_target)
-    weighted = list(zip((cell.weight for cell in question.cells), offs, strict=True))
-    if question.objective == Objective.L1:
-        return sum(weight * abs(off) for weight, off in weighted) + question.cash_weight * cash
-    return sum(weight * off * off for weight, off in weighted) + question.cash_weight * cash * cash
+def _distance(question: Question, offs: list[int], idle: int | Fraction) -> int | Fraction:
+    cash, l1 = abs(idle - question.cash_target), question.objective == Objective.L1
+    cells = zip(question.cells, offs, strict=True)
+    apart = sum(cell.weight * (abs(off) if l1 else off * off) for cell, off in cells)
+    return apart + question.cash_weight * (cash if l1 else cash * cash)
 
 
-def _ties(question: Question, steps: tuple[int, ...], paid: Fraction, offs: list[int]) -> Rank:
+def _ties(question: Question, steps: tuple[int, ...], paid: int | Fraction, offs: list[int]) -> Rank:
     pairs = list(zip(question.lines, steps, strict=True))
     misplaced = sum(line.misplaced * line.step * k for line, k in pairs)
     sold = sum(-line.step * k for line, k in pairs if k < 0 and question.purses[line.account].taxable)

@@ -60,19 +60,19 @@ def _merged(lines: list[Holding]) -> Holding | None:
     ranges = [(0, 0)]
     for line in lines:
         sums = sorted((low + run.low, high + run.high) for low, high in ranges for run in line.runs)
-        ranges = _joined(sums)
+        ranges = joined(sums)
         if len(ranges) > _MOST_RANGES:
             return None
     step = lines[0].step
     return Holding(0, step, tuple(whole_run(low, high, step) for low, high in ranges), lines[0].worth)
 
 
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Ranges in ascending order, with those that touch made one."""
-    joined = [ranges[0]]
+    found = [ranges[0]]
     for low, high in ranges[1:]:
-        if low <= joined[-1][1] + 1:
-            joined[-1] = joined[-1][0], max(joined[-1][1], high)
+        if low <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], high)
         else:
-            joined.append((low, high))
-    return joined
+            found.append((low, high))
+    return found

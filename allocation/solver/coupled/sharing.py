@@ -6,11 +6,11 @@ of one security to another account against a few of another, whose prices differ
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from math import floor
+from typing import NamedTuple
 
 from allocation.solver.coupled.judge import run_of
-from allocation.solver.coupled.merged import Merger
+from allocation.solver.coupled.merged import Merger, joined
 from allocation.solver.question import Question
 
 # How many repairs are tried, how many steps one hand-over may move, and how many hand-overs a repair may look at.
@@ -22,40 +22,61 @@ _MOST_TRIPLES = 120
 _TURNED, _SOLD = 1e-4, 1e-2
 
 
-@dataclass(slots=True)
+class Handover(NamedTuple):
+    """Steps that one account leaves to another; the other pays `value` for them. `giver` and `taker` are lines."""
+
+    value: int
+    giver: int
+    taker: int
+    moved: int
+
+
 class Sharing:
     """Trades under repair: the steps of every line and what every purse has left."""
 
-    question: Question
-    steps: list[int]
-    purses: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.purses = [purse.cash for purse in self.question.purses]
-        for line, k in zip(self.question.lines, self.steps, strict=True):
+    def __init__(self, question: Question, merger: Merger, steps: list[int]) -> None:
+        self.question = question
+        self.steps = steps
+        self.purses = [purse.cash for purse in question.purses]
+        for line, k in zip(question.lines, steps, strict=True):
             self.purses[line.account] -= line.step * k
+        self._ranges = [joined([(run.low, run.high) for run in line.runs]) for line in question.lines]
+        self._lines_of: list[dict[int, int]] = [{} for _ in self.purses]
+        for number, group in enumerate(merger.groups):
+            for index in reversed(group):
+                self._lines_of[question.lines[index].account][number] = index
 
-    def allows(self, index: int, k: int) -> bool:
-        """Whether a line may make this trade."""
-        return run_of(self.question.lines[index], k) is not None
+    def singles(self, giver: int, taker: int) -> list[Handover]:
+        """Every hand-over of a few steps of one security between two accounts, by value."""
+        mine, theirs = self._lines_of[giver], self._lines_of[taker]
+        reach = max(1, min(_FARTHEST, _MOST_SINGLES // (2 * max(len(mine), 1))))
+        found: list[Handover] = []
+        for group, index in mine.items():
+            other = theirs.get(group)
+            if other is not None:
+                step = self.question.lines[index].step
+                found += [Handover(step * n, index, other, n) for n in self._counts(index, other, reach)]
+        found.sort()
+        return found
 
-    def hand_over(self, moves: tuple["Handover", ...]) -> None:
+    def hand_over(self, moves: tuple[Handover, ...]) -> None:
         """Carry hand-overs out, each paid by the account that takes."""
         for move in moves:
-            for index, change in ((move.giver, -move.count), (move.taker, move.count)):
+            for index, change in ((move.giver, -move.moved), (move.taker, move.moved)):
                 self.steps[index] += change
                 line = self.question.lines[index]
                 self.purses[line.account] -= line.step * change
 
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """Steps that one account leaves to another; the other pays `value` for them."""
-
-    giver: int
-    taker: int
-    count: int
-    value: int
+    def _counts(self, giver: int, taker: int, reach: int) -> list[int]:
+        """How many steps one line may leave to another; below zero it takes some over."""
+        mine, theirs = self.steps[giver], self.steps[taker]
+        return [
+            count
+            for low, high in self._ranges[giver]
+            for least, most in self._ranges[taker]
+            for count in range(max(-reach, mine - high, least - theirs), min(reach, mine - low, most - theirs) + 1)
+            if count
+        ]
 
 
 def share_out(question: Question, merger: Merger, totals: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -66,24 +87,24 @@ def share_out(question: Question, merger: Merger, totals: tuple[int, ...]) -> tu
     steps = _rounded(question, merger, totals, rough)
     if steps is None:
         return None
-    sharing = Sharing(question, steps)
+    sharing = Sharing(question, merger, steps)
     for _ in range(_REPAIRS):
         poorest = min(range(len(sharing.purses)), key=lambda p: (sharing.purses[p], p))
         if sharing.purses[poorest] >= 0:
             return tuple(sharing.steps)
-        if not _repair(sharing, merger, poorest):
+        if not _repair(sharing, poorest):
             return None
     return None
 
 
-def _repair(sharing: Sharing, merger: Merger, poorest: int) -> bool:
+def _repair(sharing: Sharing, poorest: int) -> bool:
     """Have another account take over trades of the poorest; the least that is enough, else the most it can pay."""
     lacking = -sharing.purses[poorest]
     best: tuple[tuple[bool, int, int], tuple[Handover, ...]] | None = None
     for other, spare in enumerate(sharing.purses):
         if other == poorest or spare <= 0:
             continue
-        singles = _singles(sharing, merger, poorest, other)
+        singles = sharing.singles(poorest, other)
         found = _closest(singles, min(lacking, spare), spare)
         if found is None:
             found = _closest(singles, 1, spare)
@@ -97,23 +118,6 @@ def _repair(sharing: Sharing, merger: Merger, poorest: int) -> bool:
         return False
     sharing.hand_over(best[1])
     return True
-
-
-def _singles(sharing: Sharing, merger: Merger, giver: int, taker: int) -> list[Handover]:
-    """Every hand-over of one security between two accounts, by value."""
-    lines, found = sharing.question.lines, list[Handover]()
-    reach = max(1, min(_FARTHEST, _MOST_SINGLES // (2 * len(merger.groups) or 1)))
-    for group in merger.groups:
-        mine = next((i for i in group if lines[i].account == giver), None)
-        theirs = next((i for i in group if lines[i].account == taker), None)
-        if mine is None or theirs is None:
-            continue
-        for count in (*range(-reach, 0), *range(1, reach + 1)):
-            if sharing.allows(mine, sharing.steps[mine] - count) and sharing.allows(
-                theirs, sharing.steps[theirs] + count
-            ):
-                found.append(Handover(mine, theirs, count, lines[mine].step * count))
-    return sorted(found, key=lambda move: (move.value, move.giver))
 
 
 def _closest(singles: list[Handover], least: int, most: int) -> tuple[Handover, ...] | None:

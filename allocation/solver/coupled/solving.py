@@ -165,7 +165,7 @@ def _answer(question: Question, steps: Steps, bound: int | Fraction) -> Answer:
     return Answer(steps, _plain(value), _plain(min(value, Fraction(bound))))
 
 
-def _value(question: Question, steps: Steps) -> Fraction:
+def _value(question: Question, steps: Steps) -> int | Fraction:
     outcome = judge(question, steps)
     if outcome is None:
         raise ArithmeticError("these trades are not allowed")
@@ -190,5 +190,5 @@ def _still(question: Question) -> int:
     )
 
 
-def _plain(amount: Fraction) -> int | Fraction:
+def _plain(amount: int | Fraction) -> int | Fraction:
     return amount.numerator if amount.denominator == 1 else amount
