@@ -165,7 +165,9 @@ def _slice(lot: TaxLot, place: int, taxes: Taxes) -> LotSlice:
 
 def _averaged(lots: Sequence[LotSlice]) -> tuple[LotSlice, ...]:
     cost = _average_cost(lots)
-    return tuple(LotSlice(lot.quantity, cost, lot.acquired, lot.term, lot.recent, lot.place) for lot in _by_age(lots))
+    return tuple(
+        LotSlice(lot.quantity, cost, lot.acquired, lot.term, lot.recent, n) for n, lot in enumerate(_by_age(lots))
+    )
 
 
 def _pooled(
