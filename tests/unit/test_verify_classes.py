@@ -117,6 +117,17 @@ def test_a_security_without_a_price_is_not_bought_and_not_missed():
     assert here.faults(here.plan) == set()
 
 
+@pytest.mark.parametrize(("outside", "total"), [("sell", 80), ("exclude", 60)])
+def test_a_holding_that_nobody_has_classed_is_outside_all_classes(outside, total):
+    securities = {"B": {"price": 10, "classes": {"Bond": 1}}, "Q": {"price": 10}}
+    told = {"accounts": [an_account(cash=10, B=5, Q=2)], "securities": securities}
+    here = Asked({**told, "target": {"classes": {"Bond": {"weight": "1"}}}, "rules": {"outside_target": outside}})
+
+    assert here.written({}).before.total == total
+    assert here.faults(here.written({"B": 1})) == set()
+    assert here.faults(here.plan) == set()
+
+
 # Bands
 
 

@@ -120,6 +120,19 @@ def test_the_edge_of_the_band_is_what_the_objective_wants():
     assert "objective" in plain.faults(plan)
 
 
+def test_where_everything_may_trade_only_what_is_out_of_band_wants_its_edge():
+    # A is 40 % for 50 %, B 40 % for 37 %; 13 % are for cash.
+    told = a_question({"A": "0.5", "B": "0.37"}, PRICES, an_account(cash=200, A=40, B=20), objective="l1",
+                      destination="edge", band={"absolute": "0.05", "relative": None})  # fmt: skip
+    here = Asked(told)
+
+    # A wants 450, B 370 and cash 130: they come to 450, 360 and 190.
+    plan = here.written({"A": 5, "B": -2})
+
+    assert plan.objective.value == 10 + 60
+    assert here.faults(plan) == set()
+
+
 # Caps
 
 
