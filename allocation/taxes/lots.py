@@ -30,7 +30,8 @@ class LotSlice:
         acquired: None where unknown, and for a pool, which has no date.
         term: how its gain is taxed; short where the date is unknown.
         recent: bought within the wash-sale window around the day of the plan.
-        place: which of the position's lots it is, counted from 0; the last word between equals.
+        place: which of the position's lots it is, counted from 0 (in the order of sale where all are at an average cost);
+            the last word between equals.
     """
 
     quantity: Decimal
