@@ -187,6 +187,72 @@ def test_small_questions_are_answered_as_enumeration_answers_them_ties_included(
         check_against_enumeration(a_random_question(Random(seed)), seed)
 
 
+def a_random_question_by_class(random: Random) -> Question:
+    """One account in which several securities fill each class, trading free, with minimum trades and missing trades."""
+    n, cells = random.randint(2, 5), random.randint(1, 3)
+    most = {2: 12, 3: 6, 4: 4, 5: 3}[n]
+    lines = []
+    for _ in range(n):
+        step = random.choice([5, 10, 20]) if random.random() < 0.4 else random.randint(3, 60)
+        held = random.choice([0, random.randint(0, most), random.randint(0, most)])
+        highest = random.choice([0, random.randint(0, most), random.randint(1, most)])
+        least = random.choice([1, 1, 1, 2])
+        runs = [NOTHING]
+        if held >= least:
+            runs.insert(0, Run(-held, -least, -held * step, step))
+        if highest >= least:
+            runs.append(Run(least, highest, least * step, step))
+        if len(runs) > 1 and random.random() < 0.06:
+            runs.pop(random.randrange(len(runs)))
+        lines.append(Holding(0, step, tuple(runs), ((random.randrange(cells), step),), random.choice([0] * 8 + [1, 2])))
+    weighted = random.random() < 0.3
+    return Question(
+        tuple(lines),
+        tuple(
+            Cell(random.randint(0, 200), random.randint(0, 250), random.choice([1, 2, 3]) if weighted else 1)
+            for _ in range(cells)
+        ),
+        (Purse(random.randint(-40 if random.random() < 0.3 else 0, 150), random.random() < 0.6),),
+        random.choice(list(Objective)),
+        random.choice([0, 0, random.randint(0, 50)]),
+        random.choice([1, 1, 0, 2]),
+        random.choice([0, 0, random.randint(0, 20)]),
+        random.choice([None] * 8 + [random.randint(0, 40)]),
+    )
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_several_securities_to_a_class_are_traded_as_enumeration_trades_them_ties_included(block: int) -> None:
+    for seed in range(block * 100, block * 100 + 100):
+        check_against_enumeration(a_random_question_by_class(Random(seed)), seed)
+
+
+def classes_of_an_account(random: Random, objective: Objective) -> Question:
+    """Ten securities in whole shares in four classes, some of them far from where they should be."""
+    prices = [random.randint(2_000, 40_000) for _ in range(10)]
+    shares = [random.randint(0, 20) for _ in prices]
+    places = [n % 4 for n in range(10)]
+    whole = sum(p * n for p, n in zip(prices, shares, strict=True)) + 100_000
+    held = [sum(p * n for p, n, at in zip(prices, shares, places, strict=True) if at == c) for c in range(4)]
+    lines = tuple(
+        Holding(0, p, (*([Run(-n, -1, -n * p, p)] if n else []), NOTHING, Run(1, whole // p, p, p)), ((at, p),))
+        for p, n, at in zip(prices, shares, places, strict=True)
+    )
+    targets = [whole * weight // 100 for weight in (40, 30, 20, 10)]
+    cells = tuple(Cell(value, target) for value, target in zip(held, targets, strict=True))
+    return Question(lines, cells, (Purse(100_000),), objective, whole - sum(targets))
+
+
+@pytest.mark.parametrize("objective", [Objective.L2, Objective.L1])
+@pytest.mark.parametrize("seed", range(2))
+def test_ten_securities_in_four_classes_come_within_ten_dollars(objective: Objective, seed: int) -> None:
+    found = answer(classes_of_an_account(Random(seed), objective))
+
+    assert found is not None
+    assert found.proved or objective == Objective.L1
+    assert found.bound <= found.value <= (1_000 if objective == Objective.L1 else 1_000**2)
+
+
 def a_household(random: Random, accounts: int, securities: int, objective: Objective) -> Question:
     """Whole shares of every security in every account, some cash in each, one target."""
     prices = [random.randint(2_000, 40_000) for _ in range(securities)]
