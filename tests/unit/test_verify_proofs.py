@@ -121,6 +121,14 @@ def test_another_size_of_a_trade_keeps_to_the_turnover(trades, most, faults):
     assert capped(max_turnover=most).faults_as_proved(trades) == faults
 
 
+def test_a_commission_is_paid_once_for_a_larger_trade():
+    # Two shares and one commission are all the cash there is.
+    here = asked({"A": "1"}, {"A": 10}, 25, {"A": 5}, costs={"minimum": "5"})
+
+    assert here.faults_as_proved({"A": 2}) == set()
+    assert here.faults_as_proved({"A": 1}) == {"not_optimal"}
+
+
 # Classes
 
 
