@@ -143,10 +143,10 @@ def _numbers(judge: Judge, answer: Json, plan: Plan, outcome: Outcome) -> Iterat
     before, after = answer["before"], answer["after"]
     yield "before.total", before["total"], question.total
     yield "before.cash", before["cash"], cash
-    yield "before.drift", before["drift"], _drift(judge, every.cells_before, cash - question.reserve)
+    yield "before.drift", before["drift"], drift(question, every.cells_before, cash - question.reserve)
     yield "after.total", after["total"], question.total - outcome.cost - outcome.bill.total
     yield "after.cash", after["cash"], outcome.all_cash
-    yield "after.drift", after["drift"], _drift(judge, outcome.cells, outcome.all_cash - question.reserve)
+    yield "after.drift", after["drift"], drift(question, outcome.cells, outcome.all_cash - question.reserve)
     for moment, trades in (("before", nothing), ("after", plan)):
         for symbol, weight in answer[moment]["weights"].items():
             yield f"{moment}.weights.{symbol}", weight, _value(judge, trades, symbol) / question.whole
@@ -179,11 +179,11 @@ def _value(judge: Judge, plan: Plan, symbol: str) -> Fraction:
     return sum((line.held * price + t.value for line, t in lines if line.symbol == symbol), Fraction(0))
 
 
-def _drift(judge: Judge, cells: tuple[Fraction, ...], free_cash: Fraction) -> Fraction:
+def drift(question: Question, cells: tuple[Fraction, ...], free_cash: Fraction) -> Fraction:
     """Half the sum of all deviations from the target weights, cash included."""
-    whole = judge.question.whole
-    off = abs(free_cash / whole - judge.question.cash_weight)
-    off += sum(abs(value / whole - cell.weight) for value, cell in zip(cells, judge.question.cells, strict=True))
+    whole = question.whole
+    off = abs(free_cash / whole - question.cash_weight)
+    off += sum(abs(value / whole - cell.weight) for value, cell in zip(cells, question.cells, strict=True))
     return off / 2
 
 
