@@ -13,7 +13,8 @@ import pytest
 
 from allocation.model import Portfolio, Position, TaxLot, TaxTreatment
 from allocation.rules import LotMethod, Rules, Taxes
-from allocation.taxes import settle
+from allocation.taxes import least_tax, settle
+from allocation.taxes.lot_search import Found
 from tests.tax_builders import TODAY, an_account_of, held, settled, taxes
 
 Trades = Mapping[tuple[str, str], Decimal]
@@ -49,6 +50,23 @@ def test_where_the_best_weighting_would_split_a_share_whole_shares_are_searched(
     # −25 short; k short at 10 and 4 − k long at 18: k = 4 → 15 · 0.4 = 6; 3 → 5·0.4 + 18·0.2 = 5.6; 2 → 31·0.2 = 6.2
     assert result.tax == Fraction("5.6")
     assert result.bound == result.tax
+
+
+def test_where_the_search_finds_nothing_the_best_of_the_usual_orders_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least_tax, "search", lambda *question: Found(None, Fraction(0)))
+    lots = "10@88 2026-06-01", "10@80 2020-01-05"
+    selling = an_account_of(held("BND", "10@110 2026-06-01"), held("VTI", *lots))
+    retired = an_account_of(held("VTI", *lots), account="ira", treatment=TaxTreatment.TAX_DEFERRED)
+
+    trades: dict[str | tuple[str, str], int] = {"BND": -10, "VTI": -10, ("ira", "VTI"): -10}
+    result = settled([selling, retired], trades, taxes())
+
+    # by rate·gain: 200 long less 100, at 20 %; the dearest first: 120 short less 100, at 40 %
+    assert (result.tax, result.bound) == (8, 0)
+    assert [[lot.unit_cost for lot in result.by_trade[account, "VTI"].lots] for account in ("main", "ira")] == [
+        [88],
+        [80],
+    ]
 
 
 def test_lots_are_divided_by_the_increment_of_their_security() -> None:

@@ -180,6 +180,43 @@ def test_runs_count_gains_in_the_grain_that_is_asked_for() -> None:
     assert [(run.low, run.high, run.short, run.long) for run in bought_elsewhere] == [(1, 3, 0, 0)]
 
 
+def test_recent_lots_wash_older_losses_only_as_long_as_they_are_kept() -> None:
+    lots = slices(held("VTI", "10@130 2020-01-05", "4@90.5 2026-11-01"), taxes(method="fifo"), Decimal(100))
+
+    kept, partly_sold, sold = (gain_of(lots, units, Decimal(100)) for units in (10, 12, 14))
+
+    assert kept == Gain(long=Fraction(-180), disallowed=Fraction(120))
+    assert partly_sold == Gain(short=Fraction(19), long=Fraction(-240), disallowed=Fraction(60))
+    assert sold == Gain(short=Fraction(38), long=Fraction(-300))
+
+
+def test_runs_bend_where_losses_begin_to_count_and_where_recent_lots_are_sold() -> None:
+    lots = slices(held("VTI", "10@130.25 2020-01-05", "4@90.5 2026-11-01"), taxes(method="fifo"), Decimal(100))
+
+    runs = gain_runs(lots, Decimal(100), Decimal(1))
+
+    # 4 washed; 6 lose 30.25; then every recent share sold frees the loss of one more
+    assert [(run.low, run.high, run.short, run.short_per_step, run.long, run.long_per_step) for run in runs] == [
+        (1, 4, 0, 0, 0, 0),
+        (5, 10, 0, 0, Fraction(-121, 4), Fraction(-121, 4)),
+        (11, 14, Fraction(19, 2), Fraction(19, 2), Fraction(-847, 4), Fraction(-121, 4)),
+    ]
+
+
+def test_runs_of_either_term_end_where_their_gain_changes() -> None:
+    position = held("VTI", "2@90 2020-01-05", "2@95 2026-05-01", "2@90 2026-06-01", "2@80 2025-01-05")
+    lots = slices(position, taxes(method="specified"), Decimal(100))
+
+    runs = gain_runs(lots, Decimal(100), Decimal(1))
+
+    assert [(run.low, run.high, run.short, run.short_per_step, run.long, run.long_per_step) for run in runs] == [
+        (1, 2, 0, 0, 10, 10),
+        (3, 4, 5, 5, 20, 0),
+        (5, 6, 20, 10, 20, 0),
+        (7, 8, 30, 0, 40, 20),
+    ]
+
+
 def test_lots_with_the_same_gain_and_term_are_one_run() -> None:
     lots = slices(held("VTI", "2@90 2020-01-05", "3@90 2021-06-01"), taxes(method="fifo"), Decimal(100))
 
