@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from allocation.errors import listed
 from allocation.money import plain
+from allocation.planning.binding import what_binds
 from allocation.planning.exact import money_text, ratio
 from allocation.planning.outcome import Outcome
 from allocation.planning.sheet import Sheet
@@ -20,6 +21,7 @@ def remarks_on(outcome: Outcome) -> Iterator[Remark]:
     yield from _harvest(outcome.sheet)
     yield from _washes(outcome)
     yield from _taxes(outcome)
+    yield from what_binds(outcome)
     yield from _idle_rules(outcome.sheet)
 
 

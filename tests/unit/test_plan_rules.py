@@ -378,3 +378,32 @@ def test_a_loss_that_a_purchase_in_another_account_washes_does_not_offset_gains(
     assert plan.totals.tax == 20
     assert plan.after.accounts["main"].cash == 0
     assert "wash_sale_risk" in [remark.code for remark in plan.remarks]
+
+
+# ── What keeps a line off its target ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ({"lock": {"A"}}, "A: off target and locked."),
+        ({"do_not_sell": {"A"}}, "A: above target and not to be sold."),
+        ({"do_not_buy": {"B"}}, "B: below target and not to be bought."),
+        ({"selling": Selling.NEVER}, "A: above target and not sold, because of the rule about selling."),
+        ({"band": Band("0.1", None), **OUT_OF_BAND}, "A and B: off target and inside the band."),
+        ({"min_trade_value": 170}, "A and B: off target by less than the smallest trade would mend."),
+        ({"max_trades": 0}, "A and B: off target, with as many trades made as max_trades allows."),
+    ],
+)
+def test_a_line_that_a_rule_keeps_off_its_target_is_named_with_the_rule(rules, told):
+    # 58 and 42 of 50 and 50.
+    plan = a_plan({"A": 0.5, "B": 0.5}, TEN, {"A": 58, "B": 42}, **rules)
+
+    remark = next(each for each in plan.remarks if each.code == "off_target")
+    assert told in remark.message
+
+
+def test_whole_steps_alone_are_no_rule():
+    plan = a_plan({"A": 0.5, "B": 0.5}, TEN, {"A": 51, "B": 50})
+
+    assert not [each for each in plan.remarks if each.code == "off_target"]
