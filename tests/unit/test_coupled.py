@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from allocation.rules import Objective
 from allocation.solver.answer import answer
 from allocation.solver.coupled.solving import solve_coupled
+from allocation.solver.coupled.tax import Box, Levy, whole_tax
 from allocation.solver.question import Cell, Holding, Purse, Question, Run, TaxRates
 
 NOTHING = Run(0, 0, 0, 0)
+RATE = Fraction(2, 5)
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,102 @@ def test_a_limit_on_trades_of_thirty_lines_is_proved_under_l2_and_bounded_under_
     assert few.bound <= few.value
     assert sum(1 for k in few.steps if k) <= 4
     assert more.bound <= more.value < few.value
+
+
+def a_taxed_account(random: Random, securities: int) -> Question:
+    """One account whose positions have two lots each, at gains and at losses, short and long term."""
+    prices = [random.randint(2_000, 40_000) for _ in range(securities)]
+    lines, held = list[Holding](), list[int]()
+    for cell, price in enumerate(prices):
+        shares, last = random.randint(4, 40), random.randint(1, 3)
+        held.append(shares * price)
+        short, long = (random.randint(-price // 4, price // 3) for _ in range(2))
+        runs = (
+            Run(-shares, -last - 1, -shares * price, price, short * last, 0, long * (shares - last), -long),
+            Run(-last, -1, -last * price, price, short * last, -short),
+            NOTHING,
+            Run(1, 200, price, price),
+        )
+        lines.append(Holding(0, price, runs, ((cell, price),)))
+    whole, weights = sum(held) + 100_000, [random.randint(1, 100) for _ in prices]
+    cells = tuple(Cell(value, whole * w // sum(weights)) for value, w in zip(held, weights, strict=True))
+    left = whole - sum(cell.target for cell in cells)
+    return Question(tuple(lines), cells, (Purse(100_000),), Objective.L2, left, tax=TaxRates(RATE, RATE / 2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_netted_against_gains_are_proved_best_with_and_without_a_cap(seed: int) -> None:
+    question = a_taxed_account(Random(seed), 7)
+
+    free = answer(question)
+    capped = answer(replace(question, tax=TaxRates(RATE, RATE / 2, 20_000)))
+
+    assert free is not None
+    assert capped is not None
+    assert free.proved
+    assert capped.proved
+    assert free.value <= capped.value
+
+
+@given(st.lists(st.integers(-9, 9), min_size=4, max_size=4), st.lists(st.integers(-5, 5), min_size=4, max_size=4))
+def test_the_least_that_gains_within_reach_cost_is_at_a_corner(ends: list[int], prices: list[int]) -> None:
+    rates = TaxRates(Fraction(abs(prices[3]), 1), Fraction(2))
+    short, long = sorted(ends[:2]), sorted(ends[2:])
+    everything = Box(-9, 9, -9, 9)
+    some = Box(short[0], short[1], long[0], long[1])
+    levy = Levy(whole_tax(rates), (prices[0], prices[1], prices[2]), everything)
+
+    def cost(s: int, g: int) -> Fraction:
+        return prices[0] * tax_on(rates, s, g) - prices[1] * s - prices[2] * g
+
+    least = min(cost(s, g) for s in range(-9, 10) for g in range(-9, 10))
+    there = min(cost(s, g) for s in range(short[0], short[1] + 1) for g in range(long[0], long[1] + 1))
+    assert levy.least == least
+    assert levy.regret_within(some) == there - least
+
+
+@pytest.mark.parametrize(("short", "long"), [(3, 1), (1, 3), (2, 2), (0, 1), (1, 0)])
+def test_a_netted_tax_is_convex_on_each_part(short: int, long: int) -> None:
+    rates, reach = TaxRates(Fraction(short), Fraction(long)), Box(-6, 6, -6, 6)
+
+    parts = reach.convex_parts(rates)
+
+    covered = set[tuple[int, int]]()
+    for part in parts:
+        inside = [
+            (s, g) for s in range(part.short_low, part.short_high + 1) for g in range(part.long_low, part.long_high + 1)
+        ]
+        covered |= set(inside)
+        for a, b in product(inside, inside):
+            if (a[0] + b[0]) % 2 == 0 and (a[1] + b[1]) % 2 == 0:
+                middle = tax_on(rates, (a[0] + b[0]) // 2, (a[1] + b[1]) // 2)
+                assert 2 * middle <= tax_on(rates, *a) + tax_on(rates, *b)
+    assert covered == set(product(range(-6, 7), repeat=2))
+
+
+@pytest.mark.parametrize("objective", [Objective.L2, Objective.L1])
+def test_a_large_household_that_pays_for_every_trade_has_a_plan_with_a_close_bound(objective: Objective) -> None:
+    free = a_household(Random(5), 5, 60, objective)
+    question = replace(free, lines=tuple(replace(line, runs=tuple(map(with_a_fee, line.runs))) for line in free.lines))
+
+    found = answer(question)
+
+    assert found is not None
+    assert found.bound <= found.value
+    root = 0.5 if objective == Objective.L2 else 1
+    whole = sum(cell.held for cell in free.cells) + sum(purse.cash for purse in free.purses)
+    assert float(found.value) ** root - float(found.bound) ** root <= whole / 10_000
+    chosen = tuple(
+        next(e for e in effects_of(line) if e.k == k) for line, k in zip(question.lines, found.steps, strict=True)
+    )
+    ranked = rank(question, chosen)
+    assert ranked is not None
+    assert ranked[0] == found.value
+
+
+def with_a_fee(run: Run) -> Run:
+    """The same trades, each for a fee of 100."""
+    return replace(run, spends=run.spends + 100) if run.low or run.high else run
 
 
 def test_what_cannot_be_paid_in_one_account_is_not_paid_by_another() -> None:

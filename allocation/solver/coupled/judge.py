@@ -93,7 +93,8 @@ def _offs(question: Question, steps: tuple[int, ...]) -> list[int]:
 
 
 def _distance(question: Question, offs: list[int], idle: int | Fraction) -> int | Fraction:
-    cash, l1 = abs(idle - question.cash_target), question.objective == Objective.L1
+    l1, over = question.objective == Objective.L1, idle - question.cash_target
+    cash = max(over, -over)
     cells = zip(question.cells, offs, strict=True)
     apart = sum(cell.weight * (abs(off) if l1 else off * off) for cell, off in cells)
     return apart + question.cash_weight * (cash if l1 else cash * cash)

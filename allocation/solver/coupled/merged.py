@@ -2,13 +2,15 @@
 
 Where trading is free, the objective knows only how many steps of each security are traded over all accounts. So the
 merged problem, one line to a security, is exact but for every account's own cash; its answer is shared out by a linear
-programme that keeps every purse, puts securities where they belong, and sells and trades as little as it can.
+programme that keeps every purse, puts securities where they belong, and sells and trades as little as it can. Costs and
+taxes are left out of it: they only take cash, and one more line without a target may take as much as it likes. So the
+merged problem is never worse than the question.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from allocation.solver.coupled.separable import part_of, place_of, whole_run
-from allocation.solver.problem import Problem
+from allocation.solver.problem import Line, Problem
 from allocation.solver.question import Holding, Purse, Question
 
 _MOST_RANGES = 40
@@ -16,16 +18,19 @@ _MOST_RANGES = 40
 
 @dataclass(frozen=True, slots=True)
 class Merger:
-    """The lines of each cell that has any, and the merged problem with one line to each of these cells."""
+    """The lines of each cell that has any, and the merged problem with one line to each of these cells.
+
+    Where costs or taxes are left out the problem has one more line, for the cash they take.
+    """
 
     groups: tuple[tuple[int, ...], ...]
     problem: Problem
 
 
 def merge(question: Question) -> Merger | None:
-    """The question with its accounts merged; None where costs, taxes or classes make accounts differ."""
+    """The question with its accounts merged; None where classes make accounts differ or a trade pays for itself."""
     places = [place_of(line) for line in question.lines]
-    if question.tax is not None or None in places or not all(map(_is_free, question.lines)):
+    if None in places or not all(map(_costs_nothing_or_more, question.lines)):
         return None
     groups: dict[int, list[int]] = {}
     for index, place in enumerate(places):
@@ -47,12 +52,20 @@ def merge(question: Question) -> Merger | None:
         question.highest_cash,
     )
     problem = part_of(whole, range(len(lines)), (0,) * len(lines))
+    if question.tax is not None or not all(map(_is_free, question.lines)):
+        most = purse.cash - sum(line.step * line.runs[0].low for line in lines)
+        problem = replace(problem, lines=(*problem.lines, Line(1, 0, 0, highest=max(0, most), weight=0)))
     return Merger(tuple(map(tuple, groups.values())), problem)
 
 
 def _is_free(line: Holding) -> bool:
     """Whether every trade spends exactly what it is worth."""
     return all(run.spent(k) == line.step * k for run in line.runs for k in (run.low, run.high))
+
+
+def _costs_nothing_or_more(line: Holding) -> bool:
+    """Whether no trade spends less than it is worth."""
+    return all(run.spent(k) >= line.step * k for run in line.runs for k in (run.low, run.high))
 
 
 def _merged(lines: list[Holding]) -> Holding | None:

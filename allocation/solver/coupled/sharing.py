@@ -9,7 +9,7 @@ from bisect import bisect_left
 from math import floor
 from typing import NamedTuple
 
-from allocation.solver.coupled.judge import run_of
+from allocation.solver.coupled.judge import run_of, the_run_of
 from allocation.solver.coupled.merged import Merger, joined
 from allocation.solver.question import Question
 
@@ -39,7 +39,7 @@ class Sharing:
         self.steps = steps
         self.purses = [purse.cash for purse in question.purses]
         for line, k in zip(question.lines, steps, strict=True):
-            self.purses[line.account] -= line.step * k
+            self.purses[line.account] -= the_run_of(line, k).spent(k)
         self._ranges = [joined([(run.low, run.high) for run in line.runs]) for line in question.lines]
         self._lines_of: list[dict[int, int]] = [{} for _ in self.purses]
         for number, group in enumerate(merger.groups):
@@ -63,9 +63,10 @@ class Sharing:
         """Carry hand-overs out, each paid by the account that takes."""
         for move in moves:
             for index, change in ((move.giver, -move.moved), (move.taker, move.moved)):
-                self.steps[index] += change
-                line = self.question.lines[index]
-                self.purses[line.account] -= line.step * change
+                line, before = self.question.lines[index], self.steps[index]
+                self.steps[index] = after = before + change
+                self.purses[line.account] += the_run_of(line, before).spent(before)
+                self.purses[line.account] -= the_run_of(line, after).spent(after)
 
     def _counts(self, giver: int, taker: int, reach: int) -> list[int]:
         """How many steps one line may leave to another; below zero it takes some over."""

@@ -50,7 +50,7 @@ def solve_coupled(question: Question) -> Answer | None:
         if together is None:
             return None
         floor = together.bound + _still(question)
-        shared = share_out(question, merger, together.steps)
+        shared = share_out(question, merger, together.steps[: len(merger.groups)])
         starts += [] if shared is None else [shared]
     start = _best(question, starts, floor)
     if len(question.lines) > _MOST_LINES:
@@ -62,6 +62,8 @@ def _best(question: Question, starts: list[Steps], floor: int | Fraction) -> Ste
     """The best answer that the starts lead to; None where they lead to none."""
     best: tuple[Rank, Steps] | None = None
     for start in reversed(starts):
+        if len(question.lines) > _MOST_LINES and start is not starts[0] and judge(question, start) is not None:
+            return start
         for steps in (start, None):
             tried = improve(question, start) if steps is None else steps
             outcome = judge(question, tried)
