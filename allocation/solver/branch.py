@@ -91,7 +91,7 @@ class Solver:
                 unseen = inner.dropped if unseen is None else min(unseen, inner.dropped)
             if inner.regret is not None and (best.regret is None or inner.regret < best.regret):
                 best = inner
-        return Found(best.regret, best.steps, unseen)
+        return Found(best.regret, best.steps, None if unseen is None else max(0, unseen))
 
     def _trades_of(self, priced: Priced, index: int, outcome: Found) -> list[tuple[int, int]] | None:
         """The least cost with each trade of a line, cheapest first; None where going through them settles nothing."""
@@ -134,11 +134,11 @@ def _within(row: Row, leg: Leg, farthest: int) -> Leg | None:
 
 
 def _in_costs(priced: Priced, found: Found) -> Found:
-    """Regrets turned into costs, which compare across problems."""
+    """Regrets turned into costs, which compare across problems; no plan costs less than nothing, whatever the bound says."""
     return replace(
         found,
         regret=None if found.regret is None else priced.bound + found.regret,
-        dropped=None if found.dropped is None else priced.bound + found.dropped,
+        dropped=None if found.dropped is None else max(0, priced.bound + found.dropped),
     )
 
 

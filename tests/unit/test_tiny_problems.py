@@ -41,6 +41,11 @@ def test_no_plan_overspends_sells_short_or_touches_a_locked_line() -> None:
     assert broken_by_solve(count=300, first=0) == []
 
 
+@pytest.mark.parametrize("seed", [1601263, 1806379, 1818858, 2205002, 2205571, 2210470])
+def test_no_bound_is_below_zero_where_a_proof_fails(seed: int) -> None:
+    assert broken_by_solve(count=1, first=seed) == []
+
+
 @pytest.mark.parametrize("seed", [0, 5_000])
 def test_no_book_overspends_sells_short_or_touches_a_locked_line(seed: int) -> None:
     assert broken_by_kernel(accounts=60, seed=seed) == []
