@@ -16,8 +16,8 @@ from allocation.solver.coupled.sums import Sums
 FINE = 1 << 40
 _MARGIN = FINE // 2
 # Amounts tried, states kept on the way to a first answer, and amounts of one state tried then.
-_MOST_VISITS = 120_000
-_TIE_VISITS = 20_000
+_MOST_VISITS = 40_000
+_TIE_VISITS = 10_000
 _WIDTH = 40
 _FEW = 12
 

@@ -20,9 +20,9 @@ from allocation.solver.coupled.separable import place_of
 from allocation.solver.coupled.sums import Evenly, Member, Sums, Table, Written, fits, member_of, nearby
 from allocation.solver.question import Answer, Question
 
-# The ways to one sum that are compared, and the sums whose ways are.
-_MOST_WAYS = 2_000
-_MOST_COMPARED = 1_500
+# The ways to one sum that are compared, and the sums whose ways are, times the lines of the question.
+_MOST_WAYS = 300
+_MOST_COMPARED = 3_000
 # The amounts sold that are tried, least first, and how many ways of selling and of buying are paired.
 _MOST_SALES = 200
 _MOST_PAIRED = 100
@@ -228,7 +228,7 @@ class Simplest:
         """The trades of every line; None where the sums of a class cannot be had after all."""
         layers = self._best_layers()
         amounts = {(n, amount) for n, layer in enumerate(layers) for node in layer.values() for _, amount in node.ways}
-        if len(amounts) > _MOST_COMPARED:
+        if len(amounts) * len(self.question.lines) > _MOST_COMPARED:
             layers = self._one_path()
         moved = {group.cell for group in self.groups}
         still = (abs(c.held - c.target) for n, c in enumerate(self.question.cells) if n not in moved)

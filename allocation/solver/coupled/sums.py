@@ -11,7 +11,7 @@ from typing import Protocol
 from allocation.solver.question import Holding
 
 # Sets of more bits than this are not written down.
-_MOST_BITS = 1 << 23
+_MOST_BITS = 1 << 22
 _BLOCK = 1 << 12
 
 
@@ -250,7 +250,7 @@ def fits(members: tuple[Member, ...], most: int) -> bool:
 
 def nearby(members: tuple[Member, ...], wanted: int) -> tuple[Member, ...]:
     """The same lines with fewer trades: near to few large ones that come to about the sum wanted."""
-    reach = _MOST_BITS // 4 // len(members)
+    reach = _MOST_BITS // 16 // len(members)
     order = sorted(range(len(members)), key=lambda n: -max(abs(members[n].low), members[n].high) * members[n].stride)
     middle, missing = [_nearest_to_rest(member) for member in members], wanted
     missing -= sum(member.stride * k for member, k in zip(members, middle, strict=True))
