@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from allocation.errors import InfeasibleError
 from allocation.facts import Facts
@@ -262,3 +264,35 @@ def test_units_sold_without_lots_use_up_no_pool():
     sale = next(t for t in plan_facts(asked).trades if t.account == "b")
 
     assert sum(taken.quantity for taken in sale.lots) == 6
+
+
+# ── Laws ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@st.composite
+def owners(draw):
+    """A taxed and an untaxed account with a few lots of VTI and BND, and some cash."""
+    days = st.sampled_from([LONG_AGO, TODAY - timedelta(days=30), TODAY - timedelta(days=31)])
+    lots = st.lists(st.builds(lot, st.integers(1, 5), st.sampled_from([10, 60, 99, 150]), days), min_size=1, max_size=3)
+    taxed = an_owner_of(held("VTI", *draw(lots)), held("BND", *draw(lots)), account="b", cash=draw(st.integers(0, 300)))
+    other = an_owner_of(*([held("VTI", *draw(lots))] if draw(st.booleans()) else []), account="a", cash=100)
+    return taxed, replace(other, account=replace(other.account, tax_treatment=TaxTreatment.TAX_FREE))
+
+
+@given(owners(), st.sampled_from([{"VTI": "ITOT"}, {"VTI": "ITOT", "BND": "ITOT"}, {"BND": "VTI"}]), st.randoms())
+@settings(max_examples=40, deadline=None)
+def test_what_is_harvested_is_sold_and_not_bought_and_money_is_kept(portfolios, substitutes, random):
+    asked = facts(*portfolios, harvest=Harvest(substitutes, min_loss=Decimal(50)))
+
+    plan = plan_facts(asked)
+
+    harvested = remark(plan, "harvested")
+    for symbol in harvested.symbols if harvested else ():
+        assert {t.side for t in plan.trades if t.symbol == symbol} == {Side.SELL}
+        assert any(
+            taken.gain < 0 and not taken.disallowed for t in plan.trades if t.symbol == symbol for taken in t.lots
+        )
+    assert plan.after.total == plan.before.total - plan.totals.cost - plan.totals.tax
+    assert min(account.cash for account in plan.after.accounts.values()) >= 0
+    turned = replace(asked, portfolios=tuple(random.sample(asked.portfolios, len(asked.portfolios))))
+    assert plan_facts(turned) == plan
