@@ -4,6 +4,7 @@ import math
 
 from allocation.solver.kernel_columns import reals, wholes
 from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines, spends
+from allocation.solver.kernel_near import is_plain, new_room, settle_plain
 from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY, settle
 from allocation.solver.kernel_walk import Limits
 
@@ -43,21 +44,35 @@ def solve_book(
     """
     lines = Lines(step, gap, weight, first, low, high, spent, rate)
     limits = Limits(width, visits, unique, tolerance)
+    room = new_room(_most_lines(offsets))
     for account in range(len(offsets) - 1):
         begin, end = offsets[account], offsets[account + 1]
-        mine, chosen = _lines_of(lines, begin, end), wholes(end - begin)
         cash = Cash(free[account], cash_target[account], most_cash[account], cash_weight, squared)
+        if is_plain(lines, begin, end, cash):
+            closed, prices[account] = settle_plain(lines, begin, end, cash, room, steps)
+            if closed:
+                proved[account] = ONLY
+                values[account] = bounds[account] = _value(lines, cash, steps, begin, end)
+                continue
+        mine, chosen = _lines_of(lines, begin, end), wholes(end - begin)
         status, price, slack = NOTHING, 0.0, math.inf
         _afford(mine, cash)
         if _fits(mine, cash):
             status, price, slack = settle(mine, cash, limits, chosen)
         value = 0.0
         if status != IMPOSSIBLE and 0.0 <= slack < math.inf:
-            value = _value(mine, cash, chosen)
+            value = _value(mine, cash, chosen, 0, end - begin)
             for line in range(end - begin):
                 steps[begin + line] = chosen[line]
         prices[account], proved[account], values[account] = price, status, value
         bounds[account] = value if status == ONLY else max(0.0, value - slack)
+
+
+def _most_lines(offsets: list[int]) -> int:
+    most = 0
+    for account in range(len(offsets) - 1):
+        most = max(most, offsets[account + 1] - offsets[account])
+    return most
 
 
 def _lines_of(lines: Lines, begin: int, end: int) -> Lines:
@@ -110,10 +125,10 @@ def _fits(lines: Lines, cash: Cash) -> bool:
     return largest < LARGEST
 
 
-def _value(lines: Lines, cash: Cash, steps: list[int]) -> float:
-    """Σ weight·φ of a plan, cash included."""
+def _value(lines: Lines, cash: Cash, steps: list[int], begin: int, end: int) -> float:
+    """Σ weight·φ of a plan of the lines from `begin` to `end`, cash included."""
     value, left = 0.0, cash.free
-    for line in range(len(steps)):
+    for line in range(begin, end):
         run = lines.first[line]
         while lines.high[run] < steps[line]:
             run += 1

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from allocation.solver import (
     kernel_batch,
     kernel_lines,
+    kernel_near,
     kernel_price,
     kernel_queue,
     kernel_settle,
@@ -40,6 +41,7 @@ _PARTS: tuple[ModuleType, ...] = (
     kernel_states,
     kernel_walk,
     kernel_settle,
+    kernel_near,
     kernel_batch,
 )
 # Functions so small and so often called that a call with its many columns would cost more than they do.

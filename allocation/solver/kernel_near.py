@@ -1,0 +1,368 @@
+"""The short way for plain accounts: squares, one run for each line, no costs; a few microseconds, or it says it cannot.
+
+A line k steps away from its cheapest trade regrets (2·off + k·step + price)·k·step: so its single steps have densities
+(regret per grain) that rise by 2·step, in closed form. The few steps that can matter at all are written down, sorted,
+and every set of them is one bit pattern. Two sets within the margin, more than `MOST_ITEMS` steps or more states than
+there is room for: then the walk of `kernel_walk`, which this follows, decides. All columns are taken from a room that
+serves account after account.
+"""
+
+import math
+from typing import NamedTuple
+
+from allocation.solver.kernel_columns import reals, wholes
+from allocation.solver.kernel_lines import (
+    UNLIMITED,
+    Cash,
+    Lines,
+    PricedCash,
+    cash_regret,
+    price_cash,
+    regret_beyond,
+    wanted_cash,
+)
+from allocation.solver.kernel_states import ULPS, look_ahead
+
+# Steps that may matter, those of them that may be part of a plan, and the mark of a plan as good as another one: the
+# steps of a plan and the mark are bits of one whole number.
+MOST_ITEMS, MOST_BITS = 256, 60
+TIED = 1 << 61
+_MOST_STATES = 4_096
+_TRIES = 60
+# Amounts that stay below this leave room for their sums and differences in 64 bits.
+_MOST_GRAINS = float(1 << 59)
+
+
+class Room(NamedTuple):
+    """Columns for one account after the other: by line, by step that can matter, and partial plans twice over."""
+
+    ideal: list[float]
+    half: list[float]
+    low: list[float]
+    high: list[float]
+    at_low: list[float]
+    at_high: list[float]
+    trial: list[float]
+    active: list[int]
+    twice_off: list[int]
+    density: list[float]
+    spends: list[int]
+    line: list[int]
+    spent: list[int]
+    regret: list[float]
+    taken: list[int]
+    next_spent: list[int]
+    next_regret: list[float]
+    next_taken: list[int]
+
+
+def new_room(lines: int) -> Room:
+    """Room for accounts of up to so many lines."""
+    items = MOST_ITEMS
+    return Room(
+        reals(lines),
+        reals(lines),
+        reals(lines),
+        reals(lines),
+        reals(lines),
+        reals(lines),
+        reals(lines),
+        wholes(lines),
+        wholes(lines),
+        reals(items),
+        wholes(items),
+        wholes(items),
+        wholes(_MOST_STATES),
+        reals(_MOST_STATES),
+        wholes(_MOST_STATES),
+        wholes(_MOST_STATES),
+        reals(_MOST_STATES),
+        wholes(_MOST_STATES),
+    )
+
+
+def is_plain(lines: Lines, begin: int, end: int, cash: Cash) -> bool:
+    """Whether the short way knows such an account."""
+    if not cash.squared or cash.weight != 1.0 or cash.most < UNLIMITED:
+        return False
+    if lines.first[end] - lines.first[begin] != end - begin:
+        return False
+    reached = abs(float(cash.free)) + abs(float(cash.target))
+    for line in range(begin, end):
+        run, step = lines.first[line], float(lines.step[line])
+        reached += abs(float(lines.gap[line])) + step * (abs(float(lines.low[run])) + abs(float(lines.high[run])) + 1.0)
+        if lines.weight[line] != 1.0 or lines.rate[run] != lines.step[line]:
+            return False
+        if lines.spent[run] != lines.step[line] * lines.low[run]:
+            return False
+    return reached < _MOST_GRAINS
+
+
+def settle_plain(lines: Lines, begin: int, end: int, cash: Cash, room: Room, steps: list[int]) -> tuple[bool, float]:
+    """Fill in the steps of the one best plan; False where that is for others to find. Also returns the price on cash."""
+    priced = price_cash(cash, _price(lines, begin, end, cash, room))
+    left, largest = _take_cheapest(lines, begin, end, priced, room, steps)
+    best = _best_single(lines, begin, end, priced, left, room, steps)
+    count = _write_items(lines, begin, end, priced, best, largest, room, steps)
+    taken = _weigh_sets(priced, left, count, best, largest, room) if count >= 0 else -1
+    if taken < 0 or taken >= TIED:
+        for line in range(begin, end):
+            steps[line] = 0
+        return False, priced.price
+    for bit in range(min(count, MOST_BITS)):
+        if (taken >> bit) & 1:
+            steps[room.line[bit]] += 1 if room.spends[bit] > 0 else -1
+    return True, priced.price
+
+
+def _price(lines: Lines, begin: int, end: int, cash: Cash, room: Room) -> float:
+    """A price near balance, on the side where the money suffices; in floats, for any price will do."""
+    count = end - begin
+    owed = float(cash.target - cash.free)
+    for place in range(count):
+        line = begin + place
+        run, step = lines.first[line], float(lines.step[line])
+        room.half[place], room.ideal[place] = 0.5 / step, float(lines.gap[line]) / step - 0.5
+        room.low[place], room.high[place], room.active[place] = float(lines.low[run]), float(lines.high[run]), place
+    at_zero = _ask(lines, begin, count, 0.0, room, room.at_high) + owed + wanted_cash(cash, 0.0)
+    # Lines and cash together want half a grain less for each grain of the price.
+    stride, price, beyond = 3.0 * abs(at_zero) / float(count + 1) + 1.0, 0.0, at_zero
+    sign = 1.0 if at_zero > 0.0 else -1.0
+    low, high, too_much, too_little = 0.0, 0.0, at_zero, at_zero
+    for _ in range(_TRIES):
+        low, too_much, high, too_little = price, beyond, price, beyond
+        for place in range(count):
+            room.at_low[place] = room.at_high[place]
+        price += sign * stride
+        stride *= 4.0
+        beyond = _ask(lines, begin, count, price, room, room.at_high) + owed + wanted_cash(cash, price)
+        if (beyond > 0.0) != (at_zero > 0.0):
+            break
+    if sign > 0.0:
+        high, too_little = price, beyond
+    else:
+        low, too_much = price, beyond
+        for place in range(count):
+            room.at_low[place], room.at_high[place] = room.at_high[place], room.at_low[place]
+    return _narrow(lines, begin, count, cash, owed, low, high, too_much, too_little, room)
+
+
+def _ask(lines: Lines, begin: int, count: int, price: float, room: Room, trades: list[float]) -> float:
+    """What the lines at hand spend at a price."""
+    spent = 0.0
+    for at in range(count):
+        place = room.active[at]
+        steps = room.ideal[place] - price * room.half[place]
+        steps = float(math.ceil(min(max(steps, room.low[place]), room.high[place])))
+        trades[place] = steps
+        spent += steps * float(lines.step[begin + place])
+    return spent
+
+
+def _narrow(
+    lines: Lines,
+    begin: int,
+    count: int,
+    cash: Cash,
+    owed: float,
+    low: float,
+    high: float,
+    too_much: float,
+    too_little: float,
+    room: Room,
+) -> float:
+    """Draw the two prices together until every line trades alike at both; leaves the trades in `at_high`."""
+    open_lines, side = count, 0
+    for turn in range(_TRIES):
+        kept = 0
+        for at in range(open_lines):
+            place = room.active[at]
+            if room.at_low[place] == room.at_high[place]:
+                owed += room.at_high[place] * float(lines.step[begin + place])
+            else:
+                room.active[kept] = place
+                kept += 1
+        open_lines = kept
+        price = 0.5 * (low + high)
+        if turn % 3 != 2 and too_much != too_little:
+            margin = 0.01 * (high - low)
+            price = high - too_little * (high - low) / (too_little - too_much)
+            price = min(max(price, low + margin), high - margin)
+        if open_lines == 0 or not low < price < high:
+            break
+        beyond = _ask(lines, begin, open_lines, price, room, room.trial) + owed + wanted_cash(cash, price)
+        if beyond <= 0.0:
+            high, too_little, too_much, side = price, beyond, too_much * (0.5 if side < 0 else 1.0), -1
+            for at in range(open_lines):
+                room.at_high[room.active[at]] = room.trial[room.active[at]]
+        else:
+            low, too_much, too_little, side = price, beyond, too_little * (0.5 if side > 0 else 1.0), 1
+            for at in range(open_lines):
+                room.at_low[room.active[at]] = room.trial[room.active[at]]
+    if open_lines == 0:
+        # Only cash still varies between the two prices: take the one at which it wants exactly what is left.
+        exact = 2.0 * owed
+        return min(max(exact, low), high)
+    return high
+
+
+def _take_cheapest(
+    lines: Lines, begin: int, end: int, cash: PricedCash, room: Room, steps: list[int]
+) -> tuple[int, float]:
+    """Every line's cheapest trade, in whole numbers; returns the cash they leave, and the largest step."""
+    left, largest = cash.line.free, 0
+    for line in range(begin, end):
+        step, run = lines.step[line], lines.first[line]
+        chosen = int(room.at_high[line - begin])
+        twice = 2 * (step * chosen - lines.gap[line])
+        while chosen < lines.high[run] and float(twice + step) + cash.price < 0.0:
+            chosen, twice = chosen + 1, twice + 2 * step
+        while chosen > lines.low[run] and float(step - twice) - cash.price < 0.0:
+            chosen, twice = chosen - 1, twice - 2 * step
+        steps[line], room.twice_off[line - begin] = chosen, twice
+        left -= step * chosen
+        largest = max(largest, step)
+    return left, float(largest)
+
+
+def _best_single(
+    lines: Lines, begin: int, end: int, cash: PricedCash, left: int, room: Room, steps: list[int]
+) -> float:
+    """The regret of the best plan with one more step at most."""
+    best = cash_regret(cash, left)
+    for line in range(begin, end):
+        step, run, twice = lines.step[line], lines.first[line], room.twice_off[line - begin]
+        regret = float(step) * max(0.0, float(twice + step) + cash.price)
+        if regret < best and steps[line] < lines.high[run]:
+            best = min(best, regret + cash_regret(cash, left - step))
+        regret = float(step) * max(0.0, float(step - twice) - cash.price)
+        if regret < best and steps[line] > lines.low[run]:
+            best = min(best, regret + cash_regret(cash, left + step))
+    return best
+
+
+def _write_items(
+    lines: Lines, begin: int, end: int, cash: PricedCash, best: float, largest: float, room: Room, steps: list[int]
+) -> int:
+    """Write down the steps that can matter, by density; returns how many, −1 for too many."""
+    threshold, count = best + _margin(cash, best, largest), 0
+    if not threshold < math.inf:
+        return -1
+    for line in range(begin, end):
+        step, run = lines.step[line], lines.first[line]
+        twice, grains = room.twice_off[line - begin], float(step)
+        slack = ULPS * abs(cash.price) * grains
+        for side in (1, -1):
+            off, regret, reached = side * twice + step, 0.0, steps[line]
+            while lines.low[run] <= reached + side <= lines.high[run]:
+                density = max(0.0, float(off) + float(side) * cash.price)
+                regret += grains * density
+                if regret * (1.0 - ULPS) - slack > threshold:
+                    break
+                if count == MOST_ITEMS:
+                    return -1
+                _place_item(room, count, density, side * step, line)
+                count, reached, off, slack = (
+                    count + 1,
+                    reached + side,
+                    off + 2 * step,
+                    slack + ULPS * abs(cash.price) * grains,
+                )
+    return count
+
+
+def _place_item(room: Room, count: int, density: float, spends: int, line: int) -> None:
+    place = count
+    while place > 0 and room.density[place - 1] > density:
+        room.density[place], room.spends[place] = room.density[place - 1], room.spends[place - 1]
+        room.line[place] = room.line[place - 1]
+        place -= 1
+    room.density[place], room.spends[place], room.line[place] = density, spends, line
+
+
+def _margin(cash: PricedCash, best: float, largest: float) -> float:
+    """What two sums of regrets may be off by rounding, however many of the steps they are made of."""
+    price, wanted, most = abs(cash.price), abs(cash.wanted), float(MOST_BITS + 8)
+    of_cash = (price + wanted + 1.0) * math.sqrt(best) + (price + 1.0) * wanted
+    return ULPS * (price * most * largest + most * best + of_cash)
+
+
+def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a million times
+    cash: PricedCash, left: int, count: int, best: float, largest: float, room: Room
+) -> int:
+    """The set of steps of the one best plan; −1 where there is no room to find it, TIED and beyond where rivals are."""
+    spent, regret, taken = room.spent, room.regret, room.taken
+    next_spent, next_regret, next_taken = room.next_spent, room.next_regret, room.next_taken
+    margin = _margin(cash, best, largest)
+    spent[0], regret[0], taken[0], states = 0, 0.0, 0, 1
+    # A plan that is as good as the best single step is met again on the way, unless it is the base itself.
+    chosen = 0 if cash_regret(cash, left) <= best else -1
+    threshold, used = best + margin, 0
+    for item in range(count):
+        moves, led = room.spends[item], False
+        more, bit = room.density[item] * float(abs(moves)), 1 << used
+        if more * (1.0 - ULPS) - ULPS * abs(cash.price) * float(abs(moves)) > threshold:
+            continue
+        if used == MOST_BITS:
+            return -1
+        ahead = look_ahead(cash, room.density[item + 1] if item + 1 < count else math.inf)
+        rise = max(0.0, cash.slope) + 2.0 * math.sqrt(threshold)
+        old = new = kept = 0
+        while old < states or new < states:
+            if new >= states or (old < states and spent[old] <= spent[new] + moves):
+                uses, costs, who = spent[old], regret[old], taken[old]
+                old += 1
+            else:
+                uses, costs, who = spent[new] + moves, regret[new] + more, taken[new] | bit
+                new += 1
+                whole = costs + cash_regret(cash, left - uses)
+                if whole <= threshold:
+                    if chosen < 0 or whole < best - margin:
+                        chosen = who
+                    else:
+                        chosen |= TIED
+                    led = True
+                    best = min(best, whole)
+                    threshold = best + margin
+            if costs > threshold:
+                continue
+            off = float(left - uses - cash.line.target)
+            if off < ahead.low:
+                beyond = ahead.regret_at_low + ahead.density * (ahead.low - off)
+            elif off > ahead.high:
+                beyond = ahead.regret_at_high + ahead.density * (off - ahead.high)
+            else:
+                beyond = regret_beyond(cash, off)
+            if costs + beyond > threshold:
+                continue
+            if kept > 0:
+                further, difference = float(uses - next_spent[kept - 1]), costs - next_regret[kept - 1]
+                if further == 0.0:
+                    if abs(difference) <= margin:
+                        who |= TIED
+                        next_taken[kept - 1] |= TIED
+                    if difference >= 0.0:
+                        continue
+                    kept -= 1
+                elif further * (rise + further) + margin <= difference:
+                    continue
+            if kept == _MOST_STATES:
+                return -1
+            next_spent[kept], next_regret[kept], next_taken[kept] = uses, costs, who
+            led = led or (who & bit) != 0
+            kept += 1
+        spent, regret, taken, next_spent, next_regret, next_taken = (
+            next_spent,
+            next_regret,
+            next_taken,
+            spent,
+            regret,
+            taken,
+        )
+        if led:
+            # Steps that lead nowhere need no bit; the places before this one are free by now.
+            room.line[used], room.spends[used], used = room.line[item], moves, used + 1
+        states = kept
+        if states == 0:
+            break
+    return chosen

@@ -1,0 +1,58 @@
+"""The short way for plain accounts: where it closes an account, no other plan is as good, as enumeration shows."""
+
+import random
+from itertools import product
+
+import pytest
+
+from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines
+from allocation.solver.kernel_near import is_plain, new_room, settle_plain
+
+
+def drawn(chance: random.Random, unit: int) -> tuple[Lines, Cash]:
+    """A small account; with a large unit its amounts repeat, which makes ties."""
+    count = chance.randint(1, 4)
+    step = [unit * chance.randint(1, 40 // min(unit, 20)) for _ in range(count)]
+    low = [-chance.randint(0, 3) for _ in range(count)]
+    high = [chance.randint(0, 3) for _ in range(count)]
+    gap = [chance.randint(-100, 100) // unit * unit for _ in range(count)]
+    spent = [s * k for s, k in zip(step, low, strict=True)]
+    lines = Lines(step, gap, [1.0] * count, list(range(count + 1)), low, high, spent, step)
+    cash = Cash(chance.randint(0, 120) // unit * unit, chance.choice((0, 10, 40)), UNLIMITED, 1.0, True)
+    return lines, cash
+
+
+def best_plans(lines: Lines, cash: Cash) -> list[tuple[int, ...]]:
+    """Every plan with the least sum of squares."""
+    worth: dict[tuple[int, ...], int] = {}
+    for plan in product(*(range(low, high + 1) for low, high in zip(lines.low, lines.high, strict=True))):
+        moved = [step * steps for step, steps in zip(lines.step, plan, strict=True)]
+        left = cash.free - sum(moved)
+        if left >= 0:
+            off = [m - gap for m, gap in zip(moved, lines.gap, strict=True)]
+            worth[plan] = sum(o * o for o in off) + (left - cash.target) ** 2
+    return [plan for plan, value in worth.items() if value == min(worth.values())]
+
+
+@pytest.mark.parametrize("unit", [1, 5, 20])
+def test_an_account_that_is_closed_has_the_one_best_plan(unit: int) -> None:
+    chance, closed = random.Random(unit), 0
+    for _ in range(400):
+        lines, cash = drawn(chance, unit)
+        steps = [0] * len(lines.step)
+
+        done, _ = settle_plain(lines, 0, len(steps), cash, new_room(len(steps)), steps)
+
+        closed += done
+        assert not done or best_plans(lines, cash) == [tuple(steps)]
+    assert closed > 100
+
+
+def test_an_account_with_costs_or_a_limit_is_left_to_others() -> None:
+    lines, cash = drawn(random.Random(0), 1)
+    count = len(lines.step)
+
+    assert is_plain(lines, 0, count, cash)
+    assert not is_plain(lines._replace(rate=[step + 1 for step in lines.step]), 0, count, cash)
+    assert not is_plain(lines, 0, count, cash._replace(most=10))
+    assert not is_plain(lines, 0, count, cash._replace(free=1 << 60))
