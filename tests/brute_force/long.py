@@ -5,6 +5,7 @@ Prints each mismatch as the smallest request that shows it, and counts at the en
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -20,6 +21,9 @@ from tests.brute_force.kinds import KINDS  # noqa: E402
 from tests.brute_force.question import Json  # noqa: E402
 from tests.brute_force.smaller import Request, smallest  # noqa: E402
 from tests.brute_force.walk import TooLargeError  # noqa: E402
+
+# Seconds to try one request: some lots may be sold in very many ways.
+PATIENCE = 10
 
 
 def main() -> int:
@@ -54,10 +58,18 @@ def _examine(request: Json) -> tuple[str, list[str]]:
     said = str(answer["error"]["code"] if "error" in answer else answer["status"])
     if said == "not_supported":
         return said, []
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(PATIENCE)
     try:
         return said, Judge(request).faults(answer)
     except TooLargeError:
         return "too large", []
+    finally:
+        signal.alarm(0)
+
+
+def _give_up(*_: object) -> None:
+    raise TooLargeError
 
 
 def _tell(kind: str, seed: int, request: Request, faults: list[str]) -> None:
