@@ -1,7 +1,8 @@
 """Solve one partition of a book: whole accounts in, their trades and summary rows out; pure, and fit to be sent around."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -12,11 +13,14 @@ import pyarrow as pa
 from allocation.book.account import Known, Outcome, plan_account
 from allocation.book.catalogue import catalogue_of, is_plain
 from allocation.book.columns import money_type, runs_of, summary_schema, trades_schema
-from allocation.book.exact import Wholes
+from allocation.book.exact import Flags, Wholes
 from allocation.book.models import read_models
-from allocation.book.quick import solve_quickly
+from allocation.book.proof import Expected
+from allocation.book.quick import Quick, solve_quickly
 from allocation.rules import Rules
 from allocation.trade_plan import TradePlan
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Planner:
         self.rules = rules
         self.models = read_models(self._sent[0])
         self.catalogue = catalogue_of(self.models, self.known, rules) if is_plain(rules) else None
+        self.expected = Expected(self.models, self.known, rules)
 
 
 def solve_partition(positions: pa.Table, planner: Planner) -> Book:
@@ -68,6 +73,7 @@ def solve_partition(positions: pa.Table, planner: Planner) -> Book:
         quick = solve_quickly(positions, planner.catalogue, planner.rules, planner.money)
     if quick is None:
         return book_of([_outcome(positions, span, planner) for span in pairwise(starts)], planner.money)
+    quick = withhold(quick, planner.expected.faults(positions, quick.trades, quick.summary))
     left = np.flatnonzero(~quick.done)
     rest = book_of([_outcome(positions, (starts[i], starts[i + 1]), planner) for i in left], planner.money)
     if not len(left):
@@ -77,6 +83,25 @@ def solve_partition(positions: pa.Table, planner: Planner) -> Book:
     return Book(
         _interleaved(quick.trades, quick.account_of_trade, rest.trades, np.array(traded, np.int64)),
         _interleaved(quick.summary, quick.account_of_row, rest.summary, left),
+    )
+
+
+def withhold(quick: Quick, faulty: Flags) -> Quick:
+    """Without the plans in which the check finds a fault: their accounts are left to the exact way."""
+    if not faulty.any():
+        return quick
+    names = quick.summary.column("account_id").filter(pa.array(faulty)).to_pylist()
+    _log.error("%d plans made in columns are withheld and made again one by one, among them %s", len(names), names[:5])
+    done = quick.done.copy()
+    done[quick.account_of_row[faulty]] = False
+    kept = done[quick.account_of_trade]
+    return replace(
+        quick,
+        done=done,
+        trades=quick.trades.filter(pa.array(kept)),
+        summary=quick.summary.filter(pa.array(~faulty)),
+        account_of_trade=quick.account_of_trade[kept],
+        account_of_row=quick.account_of_row[~faulty],
     )
 
 
