@@ -10,8 +10,9 @@ from typing import Protocol
 
 from allocation.solver.question import Holding
 
-# Sets of more bits than this are not written down.
+# Sets of more bits than this are not written down; nor are those of many lines whose bits, told apart by trades, are more.
 _MOST_BITS = 1 << 22
+_MOST_TOLD_APART = 1 << 27
 _BLOCK = 1 << 12
 
 
@@ -245,12 +246,13 @@ def size_of(members: tuple[Member, ...], most: int) -> int:
 
 def fits(members: tuple[Member, ...], most: int) -> bool:
     """Whether all sums can be written down."""
-    return size_of(members, most) <= _MOST_BITS
+    size = size_of(members, most)
+    return size <= _MOST_BITS and size * len(members) ** 2 <= _MOST_TOLD_APART
 
 
 def nearby(members: tuple[Member, ...], wanted: int) -> tuple[Member, ...]:
     """The same lines with fewer trades: near to few large ones that come to about the sum wanted."""
-    reach = _MOST_BITS // 16 // len(members)
+    reach = min(_MOST_BITS // 16, _MOST_TOLD_APART // 4 // len(members) ** 2) // len(members)
     order = sorted(range(len(members)), key=lambda n: -max(abs(members[n].low), members[n].high) * members[n].stride)
     middle, missing = [_nearest_to_rest(member) for member in members], wanted
     missing -= sum(member.stride * k for member, k in zip(members, middle, strict=True))
