@@ -10,15 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocation.rules import Objective
-from allocation.solver.kernel_batch import solve_book
+from allocation.solver.kernel_batch import LARGEST, solve_book
 from allocation.solver.kernel_compiled import COMPILED
 from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines
 from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY
 from allocation.solver.problem import Line, Problem
 from allocation.solver.question import Run
-
-# The largest amount, in grains, that sums and differences of amounts may reach.
-_LARGEST = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +58,27 @@ def propose(problem: Problem, width: int = 4096, visits: int = 300_000) -> Propo
 def _columns(problem: Problem) -> tuple[Lines, Cash] | None:
     """The problem as columns; None where a sum could leave 64 bits."""
     runs = [_runs(line) for line in problem.lines]
-    most_cash = max(0, problem.cash) - sum(min(run.spends for run in allowed) for allowed in runs)
-    largest = most_cash + abs(problem.cash) + abs(problem.cash_target)
+    least = [min(run.spends for run in allowed) for allowed in runs]
+    most_cash = max(0, problem.cash) - sum(least)
+    largest = abs(most_cash) + abs(problem.cash) + abs(problem.cash_target)
     lines = Lines([], [], [], [0], [], [], [], [])
-    for line, allowed in zip(problem.lines, runs, strict=True):
+    for line, allowed, fewest in zip(problem.lines, runs, least, strict=True):
         lines.step.append(line.step)
         lines.gap.append(line.target - line.held)
         lines.weight.append(float(line.weight))
         for run in allowed:
-            affordable = run.low + max(0, (most_cash - run.spends) // max(1, run.per_step))
+            if run.per_step <= 0 and run.high > run.low:
+                return None
+            # No further than the money goes when every other line uses the least it can.
+            affordable = run.low + max(0, (most_cash + fewest - run.spends) // max(1, run.per_step))
             lines.low.append(run.low)
             lines.high.append(min(run.high, affordable))
             lines.spent.append(run.spends)
             lines.rate.append(max(1, run.per_step))
-            if run.per_step <= 0 and run.high > run.low:
-                return None
-            largest += abs(run.spends) + (run.per_step + line.step) * (min(run.high, affordable) - run.low + 1)
+            largest += abs(run.spends) + (run.per_step + line.step) * (lines.high[-1] - run.low + 1)
         lines.first.append(len(lines.low))
         largest += 2 * abs(line.target - line.held) + line.step * abs(allowed[0].low)
-    if 4 * largest >= _LARGEST:
+    if largest >= LARGEST:
         return None
     most = UNLIMITED if problem.highest_cash is None else problem.highest_cash
     squared = problem.objective == Objective.L2

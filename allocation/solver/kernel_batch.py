@@ -100,17 +100,24 @@ def _lines_of(lines: Lines, begin: int, end: int) -> Lines:
 
 
 def _afford(lines: Lines, cash: Cash) -> None:
-    """Leave out the steps that no sales could pay for."""
+    """Leave out the steps that would not be paid for if every other line used the least cash it can."""
     most = max(0, cash.free)
     for line in range(len(lines.step)):
-        least = lines.spent[lines.first[line]]
-        for run in range(lines.first[line] + 1, lines.first[line + 1]):
-            least = min(least, lines.spent[run])
-        most -= least
-    for run in range(len(lines.low)):
-        spare = max(0, most - lines.spent[run])
-        if float(lines.high[run] - lines.low[run]) * float(lines.rate[run]) > float(spare):
-            lines.high[run] = min(lines.high[run], lines.low[run] + spare // lines.rate[run])
+        most -= _least_spent(lines, line)
+    for line in range(len(lines.step)):
+        own = most + _least_spent(lines, line)
+        for run in range(lines.first[line], lines.first[line + 1]):
+            spare = max(0, own - lines.spent[run])
+            if float(lines.high[run] - lines.low[run]) * float(lines.rate[run]) > float(spare):
+                lines.high[run] = min(lines.high[run], lines.low[run] + spare // lines.rate[run])
+
+
+def _least_spent(lines: Lines, line: int) -> int:
+    """The least cash that a line can use."""
+    least = lines.spent[lines.first[line]]
+    for run in range(lines.first[line] + 1, lines.first[line + 1]):
+        least = min(least, lines.spent[run])
+    return least
 
 
 def _fits(lines: Lines, cash: Cash) -> bool:

@@ -1,13 +1,16 @@
-"""The kernel compiled to machine code: made ready in the background, because that takes seconds.
+"""The kernel compiled to machine code: made ready in the background, because that takes long the first time.
 
 The source is the same. Every function of the kernel is bound anew to a namespace in which columns are arrays and the
 other functions are their compiled selves; numba compiles it there, strictly as Python computes (no fused or reordered
-floating-point arithmetic), and keeps the machine code in a folder named after the source, so that the next process only
-loads it. Where numba is not installed the kernel runs as it is, to the same results.
+floating-point arithmetic). A process of its own does so, and keeps the machine code in a folder named after the source,
+from which this and every later process loads it. Where numba is not installed the kernel runs as it is, to the same
+results.
 """
 
 import hashlib
 import logging
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -44,6 +47,11 @@ _PARTS: tuple[ModuleType, ...] = (
     kernel_near,
     kernel_batch,
 )
+# What was imported, not what may stand in the files when they are compiled.
+_SOURCE = hashlib.sha256(b"".join(Path(part).read_bytes() for part in (*(str(p.__file__) for p in _PARTS), __file__)))
+# Beside the machine code when all of it is there.
+_COMPLETE = "complete"
+
 # Functions so small and so often called that a call with its many columns would cost more than they do.
 _SMALL = {"spends", "excess", "nearest", "cheapest", "wanted_cash", "regret_beyond", "cash_regret", "least_ahead"}
 
@@ -84,9 +92,8 @@ class Compiled:
         except ImportError as missing:
             _log.info("The kernel runs uncompiled: %s", missing)
         else:
-            solve_book = _bind(numba)["solve_book"]
-            _call_once(solve_book)
-            self.solve_book = solve_book
+            _let_another_process_compile(numba.__version__)
+            self.solve_book = compile_here(numba)
         finally:
             self._done.set()
 
@@ -118,10 +125,38 @@ def _solve_accounts(
     solve_book(*columns, most, 1.0, bool(squared), width, visits, bool(unique), 0.0, *outcome)
 
 
-def _bind(numba: ModuleType) -> dict[str, Any]:
+def compile_here(numba: ModuleType) -> Callable[..., None]:
+    """Compile in this process, or load what another one compiled."""
+    folder = _machine_code_folder(numba.__version__)
+    solve_book: Callable[..., None] = _bind(numba, folder)["solve_book"]
+    _call_once(solve_book)
+    if folder is not None:
+        (folder / _COMPLETE).touch()
+    return solve_book
+
+
+def _let_another_process_compile(version: str) -> None:
+    """Compiling is Python's work and would hold up every other thread of this process for half a minute."""
+    folder = _machine_code_folder(version)
+    if folder is None or (folder / _COMPLETE).exists() or not sys.executable:
+        return
+    politely = "import os; hasattr(os, 'nice') and os.nice(10)"
+    order = f"{politely}; import numba; from {__name__} import compile_here; compile_here(numba)"
+    # If it fails, this process compiles for itself and shows why.
+    subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-c", order],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
+def _bind(numba: ModuleType, folder: Path | None) -> dict[str, Any]:
     """Every function of the kernel in one namespace, compiled when it is first called."""
-    numba.config.CACHE_DIR = str(_machine_code_folder(numba.__version__))
-    options = {"cache": True, "nogil": True, "error_model": "numpy"}
+    if folder is not None:
+        numba.config.CACHE_DIR = str(folder)
+    options = {"cache": folder is not None, "nogil": True, "error_model": "numpy"}
     namespace: dict[str, Any] = {}
     for part in _PARTS:
         namespace |= {name: value for name, value in vars(part).items() if not name.startswith("__")}
@@ -159,9 +194,15 @@ def _call_once(solve_book: Callable[..., None]) -> None:
     solve_book(ends, *line, whole, whole - 1, whole * UNLIMITED, 1.0, True, 16, 16, True, 0.0, *outcome)
 
 
-def _machine_code_folder(numba_version: str) -> Path:
-    """Where machine code of exactly this source and numba is kept, for numba looks at one file at a time only."""
-    digest = hashlib.sha256(numba_version.encode())
-    for part in (*_PARTS, sys.modules[__name__]):
-        digest.update(Path(str(part.__file__)).read_bytes())
-    return Path(__file__).parent / "__pycache__" / f"kernel-{digest.hexdigest()[:16]}"
+def _machine_code_folder(numba_version: str) -> Path | None:
+    """Where machine code of exactly this source and numba is kept, for numba looks at one file at a time only.
+
+    None where nothing can be kept. It is nowhere that others may write: machine code is not to be taken from anybody.
+    """
+    name = hashlib.sha256(f"{numba_version} {sys.version} {_SOURCE.hexdigest()}".encode()).hexdigest()[:16]
+    folder = Path(__file__).parent / "__pycache__" / f"kernel-{name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None

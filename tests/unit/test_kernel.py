@@ -46,13 +46,13 @@ def every_plan(problem: Problem) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 
 def a_line(random: Random, top: int, price: int, weight: int) -> Line:
-    """A line with a holding, perhaps locked, with a minimum trade, or with costs."""
+    """A line with a holding, perhaps locked, with a minimum trade, with costs, or forced to trade."""
     held, target = random.randint(0, top), random.randint(0, top * price + price // 2)
     lowest, highest = (-held if random.random() < 0.8 else 0), (top if random.random() < 0.8 else 0)
     if random.random() < 0.6:
         return Line(price, price * held, target, lowest, highest, least=random.choice([1, 1, 1, 2, 3]), weight=weight)
-    fee, rate = random.randint(0, price), random.randint(0, price // 3)
-    runs = [Run(0, 0, 0, 0)]
+    fee, rate = random.choice([0, random.randint(0, 3 * price)]), random.randint(0, price // 3)
+    runs = [Run(0, 0, 0, 0)] if random.random() < 0.8 or not (lowest or highest) else []
     if lowest:
         runs.insert(0, Run(lowest, -1, lowest * (price - rate) + fee, price - rate))
     if highest:

@@ -1,0 +1,33 @@
+"""The quick way to a plan: the kernel, for processes that had it compiled, and for problems that nothing else settles.
+
+It answers only where it has proved that one plan is better than all others. Then every exact method finds that plan, so
+that whether the kernel was ready makes a difference of time and not of plans.
+"""
+
+import sys
+
+from allocation.solver.problem import Problem
+
+# Visits of the kernel beyond which the search in whole numbers is the better way.
+_VISITS = 60_000
+
+
+def make_ready() -> None:
+    """Have the kernel compiled in the background, for a process that will plan more than once."""
+    from allocation.solver.kernel_compiled import COMPILED  # noqa: PLC0415 - numpy is slow to start
+
+    COMPILED.make_ready()
+
+
+def is_ready() -> bool:
+    """Whether the kernel is compiled. Asking costs nothing, also where it was never asked for."""
+    module = sys.modules.get("allocation.solver.kernel_compiled")
+    return module is not None and module.COMPILED.solve_book is not None
+
+
+def only_plan(problem: Problem) -> tuple[int, ...] | None:
+    """The steps of the one best plan; None where there are several, or none that the kernel can prove."""
+    from allocation.solver.kernel import propose  # noqa: PLC0415 - numpy is slow to start
+
+    proposal = propose(problem, visits=_VISITS)
+    return proposal.steps if proposal is not None and proposal.decided else None
