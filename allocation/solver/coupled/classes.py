@@ -17,7 +17,7 @@ from allocation.solver.coupled.class_walk import FINE, Amount, ClassWalk, Node, 
 from allocation.solver.coupled.judge import judge, the_run_of
 from allocation.solver.coupled.model import Model
 from allocation.solver.coupled.separable import place_of
-from allocation.solver.coupled.sums import Evenly, Member, Sums, Table, Written, fits, member_of, nearby
+from allocation.solver.coupled.sums import Evenly, Member, Sums, Table, Written, can_tell_apart, fits, member_of, nearby
 from allocation.solver.question import Answer, Question
 
 # The ways to one sum that are compared, and the sums whose ways are, times the lines of the question.
@@ -285,6 +285,9 @@ class Simplest:
         """The least sold, then the fewest trades, then the smaller turnover, then more of earlier lines."""
         group = self.groups[number]
         total, lines = amount // group.grid, [self.question.lines[i] for i in group.lines]
+        if not can_tell_apart(group.members, group.most):
+            way = Table(group.members, group.most).any_way(total)
+            return self._best_of(group, [] if way is None else [way])
         alike = len({line.misplaced for line in lines}) == 1 and all(member.may_rest for member in group.members)
         if not alike:
             return self._best_of(group, self._listed(number, 0, total, len(lines)))

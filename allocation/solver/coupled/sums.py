@@ -10,7 +10,8 @@ from typing import Protocol
 
 from allocation.solver.question import Holding
 
-# Sets of more bits than this are not written down; nor are those of many lines whose bits, told apart by trades, are more.
+# Sets of more bits than this are not written down; and sums are not told apart by the trades they take where that would
+# be more bits in all.
 _MOST_BITS = 1 << 22
 _MOST_TOLD_APART = 1 << 27
 _BLOCK = 1 << 12
@@ -177,6 +178,23 @@ class Table:
         """The fewest trades that come to a sum; None where no trades do."""
         return next((n for n in range(len(self.members) + 1) if self._holds(0, n, total)), None)
 
+    def any_way(self, total: int) -> tuple[int, ...] | None:
+        """Trades of all lines that come to a sum, small ones first line by line; None where there are none."""
+        bits = [1]
+        for place in range(len(self.members) - 1, -1, -1):
+            bits.append(self._joined(place, bits[-1], bits[-1]))
+        rows = [row.to_bytes((row.bit_length() + 7) // 8, "little") for row in reversed(bits)]
+        way = list[int]()
+        for place, member in enumerate(self.members):
+            rest = total - self._lows[place + 1]
+            trades = sorted((k for low, high in member.ranges for k in range(low, high + 1)), key=abs)
+            found = next((k for k in trades if _has(rows[place + 1], rest - member.stride * k)), None)
+            if found is None:
+                return None
+            way.append(found)
+            total -= member.stride * found
+        return tuple(way)
+
     def ways(self, total: int, trades: int, place: int = 0) -> Iterator[tuple[int, ...]]:
         """The trades of all lines that come to a sum with at most so many trades."""
         if place == len(self.members):
@@ -199,9 +217,7 @@ class Table:
         return range(low, min(high, most) + 1)
 
     def _holds(self, place: int, trades: int, total: int) -> bool:
-        at = total - self._lows[place]
-        row = self._row(trades)[place]
-        return 0 <= at < 8 * len(row) and bool(row[at >> 3] >> (at & 7) & 1)
+        return _has(self._row(trades)[place], total - self._lows[place])
 
     def _row(self, trades: int) -> list[bytes]:
         """By line, the sums with at most so many trades, written down when first asked for."""
@@ -222,7 +238,13 @@ class Table:
         bits = resting << member.stride * -member.low if member.may_rest and member.low <= 0 else 0
         for low, high in member.trading():
             bits |= _spread(trading << member.stride * (low - member.low), member.stride, high - low + 1)
-        return bits & ((1 << max(0, self.most - self._lows[place] + 1)) - 1)
+        useful = max(0, self.most - self._lows[place] + 1)
+        return bits if bits.bit_length() <= useful else bits & ((1 << useful) - 1)
+
+
+def _has(row: bytes, bit: int) -> bool:
+    """Whether a bit is set; none beyond the end is."""
+    return 0 <= bit < 8 * len(row) and bool(row[bit >> 3] >> (bit & 7) & 1)
 
 
 def _spread(bits: int, stride: int, count: int) -> int:
@@ -246,13 +268,17 @@ def size_of(members: tuple[Member, ...], most: int) -> int:
 
 def fits(members: tuple[Member, ...], most: int) -> bool:
     """Whether all sums can be written down."""
-    size = size_of(members, most)
-    return size <= _MOST_BITS and size * len(members) ** 2 <= _MOST_TOLD_APART
+    return size_of(members, most) <= _MOST_BITS
+
+
+def can_tell_apart(members: tuple[Member, ...], most: int) -> bool:
+    """Whether there is room for the sums of every line with every number of trades."""
+    return size_of(members, most) * len(members) ** 2 <= _MOST_TOLD_APART
 
 
 def nearby(members: tuple[Member, ...], wanted: int) -> tuple[Member, ...]:
     """The same lines with fewer trades: near to few large ones that come to about the sum wanted."""
-    reach = min(_MOST_BITS // 16, _MOST_TOLD_APART // 4 // len(members) ** 2) // len(members)
+    reach = _MOST_BITS // 16 // len(members)
     order = sorted(range(len(members)), key=lambda n: -max(abs(members[n].low), members[n].high) * members[n].stride)
     middle, missing = [_nearest_to_rest(member) for member in members], wanted
     missing -= sum(member.stride * k for member, k in zip(members, middle, strict=True))
