@@ -29,5 +29,8 @@ def only_plan(problem: Problem) -> tuple[int, ...] | None:
     """The steps of the one best plan; None where there are several, or none that the kernel can prove."""
     from allocation.solver.kernel import propose  # noqa: PLC0415 - numpy is slow to start
 
+    if not all(line.weight for line in problem.lines):
+        # A line that does not count may stand anywhere at the same distance; the kernel does not look for such ties.
+        return None
     proposal = propose(problem, visits=_VISITS)
     return proposal.steps if proposal is not None and proposal.decided else None

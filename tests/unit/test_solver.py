@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from allocation.rules import Objective
-from allocation.solver import Line, Problem, Run, solve
+from allocation.solver import Line, Problem, Run, quick, solve
 from allocation.solver.folding import Folded
 from allocation.solver.leftover import least_leftover
 from allocation.solver.search import Effort, Scope
@@ -284,3 +284,19 @@ def test_buying_only_for_twenty_lines_is_proved_under_l1(seed: int) -> None:
 
     assert solution is not None
     assert solution.proved
+
+
+def test_a_line_that_does_not_count_is_settled_by_the_ties_alone() -> None:
+    # Both lines may end anywhere; selling 20 steps of 30 raises the 600 that are missing in one trade.
+    problem = Problem(
+        (Line(30, 600, 60, -20, 6, weight=0), Line(60, 180, 120, -3, 3, weight=0)),
+        cash=-600,
+        cash_target=0,
+        cash_weight=3,
+    )
+
+    solution = solve(problem)
+
+    assert solution is not None
+    assert solution.steps == (-20, 0)
+    assert quick.only_plan(problem) is None
