@@ -6,6 +6,7 @@ from fractions import Fraction
 from allocation.errors import InfeasibleError, listed
 from allocation.planning.certainty import taxes_are_certain
 from allocation.planning.exact import money_text
+from allocation.planning.needed import shrink
 from allocation.planning.outcome import Outcome, outcome_of
 from allocation.planning.question import Asked, ask
 from allocation.planning.raising import raise_cash
@@ -71,12 +72,20 @@ def _choose(sheet: Sheet, washed: frozenset[str]) -> Choice | None:
     answer, unit = found
     if asked.question.tax is None:
         return Choice(outcome_of(sheet, answer.steps), answer.value * unit, answer.bound * unit)
-    outcome = outcome_of(sheet, answer.steps)
+    if not washed and taxes_are_certain(sheet, asked.question):
+        outcome, bound = outcome_of(sheet, answer.steps), answer.bound * unit
+    else:
+        outcome, bound = _settled(sheet, asked, answer.steps), _bound_without_taxes(sheet, asked, unit)
     distance = outcome.distance()
-    bound = (
-        answer.bound * unit if taxes_are_certain(sheet, asked.question) else _bound_without_taxes(sheet, asked, unit)
-    )
     return Choice(outcome, distance, min(bound, distance))
+
+
+def _settled(sheet: Sheet, asked: Asked, steps: tuple[int, ...]) -> Outcome:
+    """What trades come to; where sales only raise cash, these made smaller as far as the taxes truly owed allow."""
+    if sheet.rules.selling == Selling.TO_RAISE_CASH and outcome_of(sheet, steps).suffices:
+        lines = asked.question.lines
+        steps = shrink(lines, steps, lambda k: outcome_of(sheet, k).suffices, lambda k: outcome_of(sheet, k).distance())
+    return outcome_of(sheet, steps)
 
 
 def _bound_without_taxes(sheet: Sheet, asked: Asked, unit: Fraction) -> Fraction:

@@ -32,9 +32,14 @@ class Outcome:
     @property
     def affordable(self) -> bool:
         """Whether every account pays for itself, the reserve is kept, and no more tax is paid than allowed."""
-        cash, most = self.cash(), self.sheet.rules.taxes.max_tax
-        enough = all(left >= 0 for left in cash) and sum(cash, Fraction(0)) >= self.sheet.reserve
-        return enough and (most is None or self.tax <= most)
+        most = self.sheet.rules.taxes.max_tax
+        return self.suffices and (most is None or self.tax <= most)
+
+    @property
+    def suffices(self) -> bool:
+        """Whether every account pays for itself and the reserve is kept."""
+        cash = self.cash()
+        return all(left >= 0 for left in cash) and sum(cash, Fraction(0)) >= self.sheet.reserve
 
     def cash(self) -> list[Fraction]:
         """Cash of each account, in grains; taxes may take parts of a grain."""

@@ -2,16 +2,21 @@
 
 A sale is needed when neither leaving it out nor its next smaller allowed size would leave cash enough. So in a plan with
 needed sales only, whose easiest reduction in some account brings back m, less than m is left there. Asking for each m
-finds the best of all such plans.
+finds the best of all such plans. Taxes are costs of each sale where no loss is netted; else see `needed`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import islice, pairwise, product
+from math import lcm
 
+from allocation.planning.needed import raise_netted
 from allocation.planning.runs import NO_TRADE, part_of
 from allocation.planning.solving import best_answer, best_of
-from allocation.solver.question import Answer, Holding, Question, Run
+from allocation.rules import Objective
+from allocation.solver.answer import fold_taxes
+from allocation.solver.question import Answer, Cell, Holding, Purse, Question, Run
 
 # Combinations of limits that are asked one by one; more are only found for a few accounts that all miss cash.
 _MOST_ASKED = 400
@@ -35,8 +40,19 @@ Limits = tuple[Limit | None, ...]
 
 def raise_cash(question: Question) -> Answer | None:
     """The best way to raise the missing cash in which every sale is needed; no trades when none is missing."""
-    short = sum(purse.cash for purse in question.purses) < question.reserve
-    needy = [n for n, purse in enumerate(question.purses) if purse.cash < 0 or short]
+    if question.tax is None or not _needy(question):
+        return _raise_untaxed(question)
+    parts = lcm(question.tax.short.denominator, question.tax.long.denominator)
+    plain = fold_taxes(_in_parts(question, parts))
+    if plain.tax is not None:
+        return raise_netted(question)
+    found = _raise_untaxed(plain)
+    unit = parts if question.objective == Objective.L1 else parts**2
+    return found and Answer(found.steps, Fraction(found.value, unit), Fraction(found.bound, unit))
+
+
+def _raise_untaxed(question: Question) -> Answer | None:
+    needy, short = _needy(question), _is_short(question)
     lines = tuple(line if line.account in needy else replace(line, runs=_IDLE) for line in question.lines)
     asked = replace(question, lines=lines)
     if not needy:
@@ -48,6 +64,55 @@ def raise_cash(question: Question) -> Answer | None:
     # What was not asked may be better; nothing can be better than without these limits.
     free = best_answer(asked)
     return replace(answer, bound=min(answer.bound, free.bound if free else answer.bound))
+
+
+def _needy(question: Question) -> list[int]:
+    """The accounts that miss cash; all of them where it is the reserve that is missing."""
+    short = _is_short(question)
+    return [n for n, purse in enumerate(question.purses) if purse.cash < 0 or short]
+
+
+def _is_short(question: Question) -> bool:
+    return sum(purse.cash for purse in question.purses) < question.reserve
+
+
+def _in_parts(question: Question, parts: int) -> Question:
+    """The question with every grain divided into so many; a cap on taxes, which `fold_taxes` leaves alone, is not."""
+
+    def finer(amount: int | None) -> int | None:
+        return None if amount is None else amount * parts
+
+    lines = tuple(
+        replace(
+            line,
+            step=line.step * parts,
+            runs=tuple(_run_in_parts(run, parts) for run in line.runs),
+            worth=tuple((cell, worth * parts) for cell, worth in line.worth),
+        )
+        for line in question.lines
+    )
+    return replace(
+        question,
+        lines=lines,
+        cells=tuple(Cell(cell.held * parts, cell.target * parts, cell.weight) for cell in question.cells),
+        purses=tuple(Purse(p.cash * parts, p.taxable, finer(p.highest)) for p in question.purses),
+        cash_target=question.cash_target * parts,
+        reserve=question.reserve * parts,
+        highest_cash=finer(question.highest_cash),
+        most_turnover=finer(question.most_turnover),
+    )
+
+
+def _run_in_parts(run: Run, parts: int) -> Run:
+    return replace(
+        run,
+        spends=run.spends * parts,
+        per_step=run.per_step * parts,
+        short=run.short * parts,
+        short_per_step=run.short_per_step * parts,
+        long=run.long * parts,
+        long_per_step=run.long_per_step * parts,
+    )
 
 
 def _limits(question: Question, needy: Sequence[int], short: bool) -> Iterator[Limits]:
