@@ -7,6 +7,7 @@ trade can realise a loss nothing is ever netted, and the tax is a cost of each s
 from dataclasses import replace
 from fractions import Fraction
 
+from allocation.errors import UndecidedError
 from allocation.rules import Objective
 from allocation.solver import solve
 from allocation.solver.coupled.separable import as_problem
@@ -14,7 +15,41 @@ from allocation.solver.question import Answer, Cell, Question, Run, TaxRates
 
 
 def answer(question: Question) -> Answer | None:
-    """The best trades with a proved bound; None when no choice of trades is allowed."""
+    """The best trades with a proved bound; None when no choice of trades is allowed.
+
+    Raises:
+        UndecidedError: neither trades that are allowed nor a proof that there are none.
+    """
+    free = _without_caps(question)
+    return _answered(question) if free == question else _capped(question, free)
+
+
+def _without_caps(question: Question) -> Question:
+    tax = None if question.tax is None else replace(question.tax, most=None)
+    return replace(question, most_trades=None, most_turnover=None, tax=tax)
+
+
+def _capped(question: Question, free: Question) -> Answer | None:
+    """The answer under caps. Where the best trades without them keep them, those are the best; at least they bound it."""
+    from allocation.solver.coupled.judge import judge  # noqa: PLC0415 - only caps and couplings need it
+
+    try:
+        unbound = _answered(free)
+    except UndecidedError:
+        return _answered(question)
+    if unbound is None:
+        return None
+    keeps = judge(question, unbound.steps) is not None
+    if keeps and unbound.proved:
+        return unbound
+    found = _answered(question)
+    if found is None:
+        return None
+    best = unbound if keeps and unbound.value < found.value else found
+    return Answer(best.steps, best.value, min(best.value, max(found.bound, unbound.bound)))
+
+
+def _answered(question: Question) -> Answer | None:
     plain = fold_taxes(question)
     problem = as_problem(plain)
     if problem is None:
