@@ -12,6 +12,8 @@ from allocation.solver.coupled.tax import Box, Piece, taxes_by_purse
 
 T = TypeVar("T")
 _PIECES = [None, *Piece]
+# States that each other one is compared with: more would take longer than what they beat.
+_MOST_LEADERS = 30
 Key: TypeAlias = tuple[int, ...]
 """Cash, then the slots of purses, shared cells, trades, turnover and gains, as far as the question has them."""
 
@@ -221,6 +223,7 @@ class Couplings:
             if not any(c <= cost and n <= trades and m <= turned for c, n, m in alike):
                 kept[key] = states[key]
                 alike[:] = [(c, n, m) for c, n, m in alike if c < cost or n < trades or m < turned]
+                del alike[_MOST_LEADERS - 1 :]
                 alike.append((cost, trades, turned))
         return kept
 

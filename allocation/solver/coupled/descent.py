@@ -13,12 +13,14 @@ from allocation.solver.coupled.separable import part_of, place_of
 from allocation.solver.question import Question, Run
 
 _SWEEPS = 4
+# Beyond so many lines one sweep has to do, and no part is larger than this.
+_MANY, _LARGEST = 60, 40
 
 
 def improve(question: Question, steps: tuple[int, ...]) -> tuple[int, ...]:
     """An answer at least as good as the one given, which may break rules; then the first that breaks none."""
     best = judge(question, steps)
-    for _ in range(_SWEEPS):
+    for _ in range(_SWEEPS if len(question.lines) <= _MANY else 1):
         before = steps
         for part in _parts(question):
             proposal = _solved(question, part, steps)
@@ -42,7 +44,9 @@ def _parts(question: Question) -> list[list[int]]:
             turn = seen.get((line.account, place), 0)
             seen[line.account, place] = turn + 1
             parts.setdefault((line.account, turn), []).append(index)
-    return [parts[key] for key in sorted(parts)]
+    largest = _LARGEST if len(question.lines) > _MANY else _MANY
+    whole = [parts[key] for key in sorted(parts)]
+    return [part[first : first + largest] for part in whole for first in range(0, len(part), largest)]
 
 
 def _solved(question: Question, part: list[int], steps: tuple[int, ...]) -> tuple[int, ...] | None:

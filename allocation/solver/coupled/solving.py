@@ -12,6 +12,7 @@ from allocation.rules import Objective
 from allocation.solver import solve
 from allocation.solver.coupled.classes import is_by_class, least_by_class, solve_classes
 from allocation.solver.coupled.descent import improve
+from allocation.solver.coupled.exchanges import exchange, scaled_down
 from allocation.solver.coupled.judge import Rank, judge
 from allocation.solver.coupled.merged import merge
 from allocation.solver.coupled.model import Model
@@ -27,6 +28,11 @@ Steps: TypeAlias = tuple[int, ...]
 _GLANCES = (Effort(width=30, visits=5_000, few=8), Effort(width=150, visits=15_000, few=40))
 _PROOF = Effort(width=20_000, visits=80_000, only_better=True)
 _TIES = Effort(width=20_000, visits=25_000)
+# For up to so many lines, unless taxes make every visit slow, it takes little to see everything.
+_FEW_LINES = 6
+_THOROUGH = Effort(width=250_000, visits=500_000, only_better=True)
+# With caps or taxes each visit takes longer, and the more lines there are, the less of them could be seen anyway.
+_MOST_AT_EASE = 10
 # More lines than this are not gone through one by one: what they could still gain is not worth the time.
 _MOST_LINES = 60
 
@@ -84,13 +90,15 @@ def _searched(question: Question, start: Steps | None, floor: int | Fraction) ->
             floor = _value(question, chosen.steps) if chosen.unseen is None else _bound(model, chosen.unseen)
             return _answer(question, chosen.steps, floor)
     found = _known(question, model, start, Found())
+    for steps in _within_caps(question, start):
+        found = _known(question, model, steps, found)
     for effort in _GLANCES:
         if not _settles(model, found, floor):
-            found = _walked(priced, effort, found)
+            found = _walked(priced, _eased(effort, question), found)
     if found.cost is not None:
         found = _known(question, model, improve(question, found.steps), found)
     if not _settles(model, found, floor):
-        found = _walked(priced, _PROOF, found)
+        found = _walked(priced, _eased(_PROOF, question), found)
         floor = max(floor, _bound(model, _least(found)))
     if found.cost is None:
         if found.dropped is None:
@@ -108,8 +116,33 @@ def _told_apart(question: Question, prices: list[Prices], steps: Steps, floor: i
     proved = int(floor * model.unit) if _value(question, steps) <= floor else None
     found = _known(question, model, steps, Found())
     for effort in (*_GLANCES, _TIES):
-        found = _walked(priced, effort, found, proved)
+        found = _walked(priced, _eased(effort, question), found, proved)
     return _answer(question, found.steps, max(floor, _bound(model, _least(found))))
+
+
+def _within_caps(question: Question, start: Steps | None) -> list[Steps]:
+    """Good answers within caps and purses: pairs of trades exchanged, from little and from much traded."""
+    if not _is_capped(question):
+        return [] if start is None or len(question.purses) == 1 else [exchange(question, start)]
+    tax = question.tax and replace(question.tax, most=None)
+    freely = improve(replace(question, most_turnover=None, tax=None), _no_trades(question))
+    starts = [start, scaled_down(question, freely), scaled_down(question, improve(replace(question, tax=tax), freely))]
+    return [exchange(question, steps) for steps in dict.fromkeys(starts) if steps is not None]
+
+
+def _is_capped(question: Question) -> bool:
+    return question.most_turnover is not None or question.tax is not None
+
+
+def _eased(effort: Effort, question: Question) -> Effort:
+    """The effort that suits a question: more for few lines, less for many under caps."""
+    lines = len(question.lines)
+    if lines <= _FEW_LINES and effort is _PROOF and question.tax is None:
+        return _THOROUGH
+    if lines > _MOST_AT_EASE and _is_capped(question):
+        slower = 1 if question.tax is None else 2
+        return replace(effort, visits=effort.visits * _MOST_AT_EASE**2 // (slower * lines**2))
+    return effort
 
 
 def _convex_parts(question: Question, model: Model, *, ties: bool) -> list[Model]:
