@@ -19,6 +19,9 @@ Option: TypeAlias = tuple[int, int, int]
 Balance: TypeAlias = Callable[[int], int]
 """The least that balancing a cash balance must still cost."""
 
+Spare: TypeAlias = Callable[[], int]
+"""The most that could still win, as of now."""
+
 
 class Menu:
     """The other trades of one line that cost at most `limit` beyond its cheapest.
@@ -51,13 +54,16 @@ class Menu:
     def __bool__(self) -> bool:
         return bool(self.written) or bool(self.unwritten)
 
-    def balanced(self, leg: Leg, cash: int, spare: int, balance: Balance) -> Iterator[Option]:
-        """Every trade of an unwritten leg whose regret and the balancing it leaves cost at most `spare`."""
+    def balanced(self, leg: Leg, cash: int, spare: Spare, balance: Balance) -> Iterator[Option]:
+        """Every trade of an unwritten leg whose regret and the balancing it leaves cost at most what is to spare by then.
+
+        What is to spare is asked for each trade: the first may be so good that the millions after it need no look.
+        """
         best = self._best_balanced(leg, cash, balance)
         for run in (range(best, leg.high + 1), range(best - 1, leg.low - 1, -1)):
             for k in run:
                 regret, spends, _ = option = self.option(leg, k)
-                if regret + balance(cash - spends) > spare:
+                if regret + balance(cash - spends) > spare():
                     break
                 if k != self._base:
                     yield option

@@ -181,7 +181,7 @@ class Search:
         balance = self._last_balance if then is None else then.least
         if self._effort.scope == Scope.NEAREST:
             return chain(menu.written[:4], *(menu.near(leg, cash, balance) for leg in menu.unwritten))
-        asked = (menu.balanced(leg, cash, self._best - node[0], balance) for leg in menu.unwritten)
+        asked = (menu.balanced(leg, cash, lambda: self._best - node[0], balance) for leg in menu.unwritten)
         self._visits += 24 * len(menu.unwritten)
         return self._limited(chain(menu.written, *asked), node[0] + now.least(cash))
 

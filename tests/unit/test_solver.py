@@ -10,6 +10,9 @@ from allocation.rules import Objective
 from allocation.solver import Line, Problem, Run, quick, solve
 from allocation.solver.folding import Folded
 from allocation.solver.leftover import least_leftover
+from allocation.solver.menu import Menu
+from allocation.solver.multiplier import cash_price
+from allocation.solver.pricing import Priced
 from allocation.solver.search import Effort, Scope
 
 THOROUGH = Effort(Scope.EVERYTHING, width=20_000, visits=60_000, tie_visits=60_000, thorough=True)
@@ -300,3 +303,19 @@ def test_a_line_that_does_not_count_is_settled_by_the_ties_alone() -> None:
     assert solution is not None
     assert solution.steps == (-20, 0)
     assert quick.only_plan(problem) is None
+
+
+def test_once_a_trade_is_found_that_leaves_nothing_to_spare_the_millions_after_it_are_not_looked_at() -> None:
+    folded = Folded.of(Problem((Line(1, 0, 5_000_000, 0, 10_000_000),), cash=10_000_000, cash_target=5_000_000))
+    assert folded is not None
+    priced = Priced(folded, cash_price(folded))
+    menu = Menu(priced, 0, priced.worst_regret() + 1)
+    to_spare = [priced.worst_regret() + 1]
+
+    offered = []
+    for option in menu.balanced(menu.unwritten[0], priced.cash_left, lambda: to_spare[0], lambda _: 0):
+        offered.append(option)
+        to_spare[0] = 0
+        assert len(offered) < 3
+
+    assert offered
