@@ -14,7 +14,7 @@ from allocation.solver.question import Question, Run
 
 _SWEEPS = 4
 # Beyond so many lines one sweep has to do, and no part is larger than this.
-_MANY, _LARGEST = 60, 40
+_MANY, _LARGEST = 400, 40
 
 
 def improve(question: Question, steps: tuple[int, ...]) -> tuple[int, ...]:
