@@ -60,15 +60,25 @@ def shrink(
     return steps
 
 
+def is_needed(question: Question, steps: Steps) -> bool:
+    """Whether cash would be short with any sale left out, or made smaller by the least that the rules allow."""
+    uncapped = _uncapped(question)
+    return not any(
+        judge(uncapped, _changed(steps, n, less)) is not None
+        for n, line in enumerate(question.lines)
+        if steps[n] < 0
+        for less in {_next_smaller(line, steps[n]), 0} - {steps[n]}
+    )
+
+
 def _best_of_all(question: Question) -> Answer | None:
     """The best of all needed sales, every combination tried."""
-    uncapped = _uncapped(question)
     ways = product(*([k for run in line.runs for k in range(run.low, run.high + 1)] for line in question.lines))
     judged = sorted(
         ((outcome.rank, steps, outcome.value) for steps in ways if (outcome := judge(question, steps))),
         key=lambda each: each[0],
     )
-    return next((Answer(steps, value, value) for _, steps, value in judged if _is_needed(uncapped, steps)), None)
+    return next((Answer(steps, value, value) for _, steps, value in judged if is_needed(question, steps)), None)
 
 
 def _with_little_left(question: Question) -> Question:
@@ -89,16 +99,6 @@ def _costs_of_less(line: Holding, rate: Fraction) -> Iterator[Fraction]:
     for run, smaller in pairwise(sells):
         more, less = gains_of(run, run.high), gains_of(smaller, smaller.low)
         yield smaller.spends - run.spent(run.high) + rate * sum(abs(a - b) for a, b in zip(more, less, strict=True))
-
-
-def _is_needed(question: Question, steps: Steps) -> bool:
-    """Whether cash would be short with any sale left out, or made smaller by the least that the rules allow."""
-    return not any(
-        judge(question, _changed(steps, n, less)) is not None
-        for n, line in enumerate(question.lines)
-        if steps[n] < 0
-        for less in {_next_smaller(line, steps[n]), 0} - {steps[n]}
-    )
 
 
 def _uncapped(question: Question) -> Question:

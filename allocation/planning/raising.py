@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import islice, pairwise, product
 from math import lcm
 
-from allocation.planning.needed import raise_netted
+from allocation.planning.needed import is_needed, raise_netted
 from allocation.planning.runs import NO_TRADE, part_of
 from allocation.planning.solving import best_answer, best_of
 from allocation.rules import Objective
@@ -57,13 +57,15 @@ def _raise_untaxed(question: Question) -> Answer | None:
     asked = replace(question, lines=lines)
     if not needy:
         return best_answer(asked)
+    free = best_answer(asked)
+    if free is None or (free.proved and is_needed(asked, free.steps)):
+        return free
     limits = list(islice(_limits(asked, needy, short), _MOST_ASKED + 1))
     answer = best_of(asked, (_limited(asked, needy, chosen) for chosen in limits[:_MOST_ASKED]))
     if answer is None or len(limits) <= _MOST_ASKED:
         return answer
     # What was not asked may be better; nothing can be better than without these limits.
-    free = best_answer(asked)
-    return replace(answer, bound=min(answer.bound, free.bound if free else answer.bound))
+    return replace(answer, bound=min(answer.bound, free.bound))
 
 
 def _needy(question: Question) -> list[int]:
