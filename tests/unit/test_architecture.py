@@ -45,7 +45,18 @@ LAYERS = {
     ),
     "roots": Layer(
         ("bootstrap", "__main__", "__init__"),
-        knows=("core", "verify", "ports", "story", "request", "book", "presentation", "sign_in", "adapters", "settings"),
+        knows=(
+            "core",
+            "verify",
+            "ports",
+            "story",
+            "request",
+            "book",
+            "presentation",
+            "sign_in",
+            "adapters",
+            "settings",
+        ),
     ),
 }
 # Each adapter may know the one library it exists for.
