@@ -24,15 +24,11 @@ def solve(problem: Problem) -> Solution | None:
 
     Ties are told apart as `Problem` says. The same problem gives the same answer on every machine.
     """
-    # Under l1, where whole families of plans tie, the kernel may take one of them for the only one: the search goes first.
-    at_once = quick.is_ready() and problem.objective == Objective.L2
-    if at_once and (steps := quick.only_plan(problem)) is not None:
-        return _proved(problem, steps)
     folded = Folded.of(problem)
     if folded is None:
         return None
     found = Solver().solve(folded)
-    if _is_open(found, folded.whole) and not at_once and (steps := quick.only_plan(problem)) is not None:
+    if _is_open(found, folded.whole) and (steps := quick.only_plan(problem)) is not None:
         # Where lines are many the kernel sees further, compiled or not.
         return _proved(problem, steps)
     if found.regret is None:

@@ -5,7 +5,7 @@ import math
 from allocation.solver.kernel_columns import reals, wholes
 from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines, spends
 from allocation.solver.kernel_near import is_plain, new_room, settle_plain
-from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY, settle
+from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY, has_twin, settle
 from allocation.solver.kernel_walk import Limits
 
 # The largest amount, in grains, that sums and differences of amounts may reach.
@@ -50,6 +50,7 @@ def solve_book(
         cash = Cash(free[account], cash_target[account], most_cash[account], cash_weight, squared)
         if is_plain(lines, begin, end, cash):
             closed, prices[account] = settle_plain(lines, begin, end, cash, room, steps)
+            closed = closed and not has_twin(lines, cash, steps, begin, end)
             if closed:
                 proved[account] = ONLY
                 values[account] = bounds[account] = _value(lines, cash, steps, begin, end)

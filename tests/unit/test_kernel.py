@@ -227,3 +227,13 @@ def test_every_account_of_a_book_is_proved_and_overspends_nothing() -> None:
         assert bounds[account] <= values[account]
         assert sum(step[i] * steps[i] for i in range(begin, end)) <= free[account]
     assert all(low <= k <= high for low, k, high in zip(lowest, steps, highest, strict=True))
+
+
+def test_a_step_that_changes_nothing_is_a_twin_and_nothing_is_decided() -> None:
+    # 150 held of 225 wanted, 100 in cash of 25 wanted: one share of 50 or two leave both 25 off, either way round.
+    problem = Problem((Line(50, 150, 225, -3, 6),), cash=100, cash_target=25)
+
+    proposal = propose(problem)
+
+    assert proposal is not None
+    assert not proposal.decided
