@@ -4,7 +4,6 @@
 picks its own cheapest trade in closed form, and what any other trade costs beyond that is its regret.
 """
 
-from math import isqrt
 
 from allocation.solver.folding import Folded, Leg, Row
 
@@ -100,13 +99,6 @@ class Priced:
         )
         most = max(0, self.folded.most_cash)
         return dearest + max(self.cash_regret(0), self.cash_regret(most), 0)
-
-    def most_cash_wanted(self, regret: int) -> int:
-        """No larger cash balance has a regret this small (l2)."""
-        weight, price, wanted = self.folded.cash_weight, self.price, self.wanted_cash
-        # The regret is weight·δ² + slope·δ for δ beyond the wanted balance, with slope not below -weight·grid.
-        slope = 2 * weight * (wanted - self.folded.cash_target) + price
-        return wanted + (isqrt(slope * slope + 4 * weight * regret) - slope) // (2 * weight) + 1
 
     def cost(self, row: Row, leg: Leg, steps: int) -> int:
         """The folded cost of a trade, its cash at the price."""

@@ -1,10 +1,8 @@
-"""The quick way to a plan: the kernel, for processes that had it compiled, and for problems that nothing else settles.
+"""The kernel's word on a problem that the search in whole numbers left open.
 
-It answers only where it has proved that one plan is better than all others. Then every exact method finds that plan, so
-that whether the kernel was ready makes a difference of time and not of plans.
+It answers only where it has proved that one plan is better than all others, compiled or not, so that whether it was ready
+makes a difference of time and not of plans.
 """
-
-import sys
 
 from allocation.solver.problem import Problem
 
@@ -17,12 +15,6 @@ def make_ready() -> None:
     from allocation.solver.kernel_compiled import COMPILED  # noqa: PLC0415 - numpy is slow to start
 
     COMPILED.make_ready()
-
-
-def is_ready() -> bool:
-    """Whether the kernel is compiled. Asking costs nothing, also where it was never asked for."""
-    module = sys.modules.get("allocation.solver.kernel_compiled")
-    return module is not None and module.COMPILED.solve_book is not None
 
 
 def only_plan(problem: Problem) -> tuple[int, ...] | None:

@@ -67,12 +67,6 @@ class Tied:
         return _in_order(self.trades) < _in_order(other.trades)
 
 
-def has_classes(question: Question) -> bool:
-    """Whether several securities of some account are in one cell, or a security is in several."""
-    places = [(line.account, place_of(line)) for line in question.lines]
-    return any(place is None for _, place in places) or len(set(places)) < len(places)
-
-
 def is_by_class(question: Question) -> bool:
     """Whether nothing but shared cells and accounts couples the lines, and trading is free."""
     caps = (question.most_trades, question.most_turnover, question.tax)
