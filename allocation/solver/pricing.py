@@ -4,7 +4,6 @@
 picks its own cheapest trade in closed form, and what any other trade costs beyond that is its regret.
 """
 
-
 from allocation.solver.folding import Folded, Leg, Row
 
 
