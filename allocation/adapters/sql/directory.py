@@ -20,6 +20,7 @@ from allocation.ports import LocalCredentials, User
 
 # Noting every click would make each one wait for the disk.
 NOTED_EVERY = timedelta(seconds=30)
+_HANDLE_BYTES = 9
 
 
 class SqlDirectory:
@@ -86,8 +87,9 @@ class SqlDirectory:
             _forget_sessions_before(connection, now - self._absolute_limit)
             if browser_key:
                 _end(connection, sign_in_session.c.browser_hash == _hash(browser_key), now)
-            seen = {"user_id": user.id, "began_at": now, "last_seen_at": now}
-            connection.execute(insert(sign_in_session), {**row, **seen})
+            seen = {"user_id": user.id, "proved_at": now, "began_at": now, "last_seen_at": now}
+            about = {"handle": secrets.token_urlsafe(_HANDLE_BYTES), "device": "", "second_factor": False}
+            connection.execute(insert(sign_in_session), {**row, **seen, **about})
         return session_id
 
     def find_session(self, session_id: str, now: datetime) -> User | None:

@@ -1,6 +1,7 @@
 """The tables of the store. What belongs to a user carries the user's id in its key, and goes when the user goes."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -60,6 +61,8 @@ app_user = Table(
     Column("name", PlainText, nullable=False),
     Column("email", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("password_changed_at", Moment),
+    Column("disabled_at", Moment),
     UniqueConstraint("issuer", "subject"),
     CheckConstraint("kind IN ('oidc', 'local')", name="kind"),
 )
@@ -72,11 +75,83 @@ sign_in_session = Table(
     Column("user_id", PlainText, ForeignKey("app_user.id", ondelete="CASCADE"), nullable=False),
     Column("browser_hash", PlainText),
     Column("salt", LargeBinary, nullable=False),
+    Column("handle", PlainText, nullable=False, unique=True),  # names the session in lists; opens nothing
+    Column("device", PlainText, nullable=False),
+    Column("provider", PlainText),  # None: a local account
+    Column("sealed_id_token", LargeBinary),  # what the provider's own sign-out asks for
+    Column("second_factor", Boolean, nullable=False),
+    Column("proved_at", Moment, nullable=False),  # when the user last proved who they are
     Column("began_at", Moment, nullable=False),
     Column("last_seen_at", Moment, nullable=False),
     Column("ended_at", Moment),
     Index(None, "browser_hash"),
     Index(None, "began_at"),
+    Index(None, "user_id"),
+)
+
+# The seed is sealed; recovery codes are here as hashes only.
+second_factor = Table(
+    "second_factor",
+    metadata,
+    _of_user(),
+    Column("sealed_seed", LargeBinary, nullable=False),
+    Column("confirmed_at", Moment),
+    Column("last_step", BigInteger),  # the latest time step whose code was used: no code counts twice
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    _of_user(),
+    Column("code_hash", PlainText, primary_key=True),
+    Column("used_at", Moment),
+)
+
+# By the hash of what was typed, so that a password typed as a user name is not kept.
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("name_hash", PlainText, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Index(None, "last_at"),
+)
+
+_ROLES = "role IN ('owner', 'trader', 'viewer')"
+
+team = Table(
+    "team",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("name", PlainText, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+team_member = Table(
+    "team_member",
+    metadata,
+    Column("team_id", PlainText, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True),
+    _of_user(),
+    Column("role", PlainText, nullable=False),
+    Column("joined_at", Moment, nullable=False),
+    Index(None, "user_id"),
+    CheckConstraint(_ROLES, name="role"),
+)
+
+# Whoever has the token may join once; it is here as a hash only.
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("token_hash", PlainText, primary_key=True),
+    Column("team_id", PlainText, ForeignKey("team.id", ondelete="CASCADE"), nullable=False),
+    Column("role", PlainText, nullable=False),
+    Column("invited_by", PlainText, ForeignKey("app_user.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("accepted_at", Moment),
+    Column("accepted_by", PlainText),
+    Index(None, "team_id"),
+    CheckConstraint(_ROLES, name="role"),
 )
 
 account = Table(
@@ -93,6 +168,22 @@ account = Table(
     Column("cash", ExactDecimal, nullable=False),
     Column("as_of", Moment),
     Column("imported_at", Moment, nullable=False),
+)
+
+# An account that its owner shows to a team. `id` is the name under which the team's members know the account.
+account_share = Table(
+    "account_share",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("user_id", PlainText, nullable=False),
+    Column("account_id", PlainText, nullable=False),
+    Column("team_id", PlainText, ForeignKey("team.id", ondelete="CASCADE"), nullable=False),
+    Column("role", PlainText, nullable=False),
+    Column("shared_at", Moment, nullable=False),
+    ForeignKeyConstraint(["user_id", "account_id"], ["account.user_id", "account.id"], ondelete="CASCADE"),
+    UniqueConstraint("user_id", "account_id", "team_id"),
+    Index(None, "team_id"),
+    CheckConstraint(_ROLES, name="role"),
 )
 
 position = Table(
@@ -161,6 +252,43 @@ manual_price = Table(
     Column("price", ExactDecimal, nullable=False),
     Column("currency", PlainText, nullable=False),
     Column("time", Moment, nullable=False),
+)
+
+# What a user was about to change, kept until it is saved or dropped. `account` is the account's id as this user knows it.
+draft = Table(
+    "draft",
+    metadata,
+    _of_user(),
+    Column("account", PlainText, primary_key=True),
+    Column("content", PlainText, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)
+
+# A broker's token and the like, sealed.
+sealed_secret = Table(
+    "sealed_secret",
+    metadata,
+    _of_user(),
+    Column("name", PlainText, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)
+
+# Written once, never changed: each line carries the hash of the one before. It outlives the users it speaks of.
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("user_id", PlainText),
+    Column("session", PlainText),  # the session's handle
+    Column("request_id", PlainText),
+    Column("kind", PlainText, nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("details", PlainText, nullable=False),
+    Column("previous_hash", PlainText, nullable=False),
+    Column("hash", PlainText, nullable=False),
+    Index(None, "user_id"),
 )
 
 # Public facts, shared by all users.
