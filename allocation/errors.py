@@ -60,7 +60,8 @@ class NumberError(AllocationError):
     code = "number_invalid"
 
     def __init__(self, what: str, found: object, expected: str = "a number such as 1250.00") -> None:
-        super().__init__(f"{what} is {str(found)[:40]!r}; expected {expected}.", (what,))
+        shown = "several values" if isinstance(found, dict | list | tuple) else repr(str(found)[:40])
+        super().__init__(f"{what} is {shown}; expected {expected}.", (what,))
 
 
 class SymbolError(AllocationError):

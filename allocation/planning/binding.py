@@ -1,6 +1,7 @@
 """What keeps lines off their target that do not trade: the rule that binds each of them."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from allocation.errors import listed
 from allocation.planning.outcome import Outcome
@@ -32,8 +33,19 @@ def _binding(line: SheetLine, excess: int, outcome: Outcome) -> str:
         return f"{rule} above" if rule == "selling" and excess > 0 else rule if rule in _BECAUSE else ""
     if line.least > 1 and 2 * abs(excess) < line.least * line.step:
         return "min_trade_value"
+    if _turnover_is_used_up(line, outcome):
+        return "max_turnover"
     most = outcome.sheet.rules.max_trades
     return "max_trades" if most is not None and sum(map(bool, outcome.steps)) == most else ""
+
+
+def _turnover_is_used_up(line: SheetLine, outcome: Outcome) -> bool:
+    """Whether one more step of the line would be above the largest turnover."""
+    sheet, most = outcome.sheet, outcome.sheet.rules.max_turnover
+    if most is None:
+        return False
+    traded = sum(abs(k) * each.step for each, k in zip(sheet.lines, outcome.steps, strict=True))
+    return traded + max(1, line.least) * line.step > 2 * sheet.total * Fraction(most)
 
 
 _BECAUSE = {
@@ -43,5 +55,6 @@ _BECAUSE = {
     "selling above": "above target and not sold, because of the rule about selling",
     "trade": "off target and inside the band",
     "min_trade_value": "off target by less than the smallest trade would mend",
+    "max_turnover": "off target, with as much traded as max_turnover allows",
     "max_trades": "off target, with as many trades made as max_trades allows",
 }

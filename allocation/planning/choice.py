@@ -113,7 +113,8 @@ def _answer(sheet: Sheet, asked: Asked) -> tuple[Answer, Fraction] | None:
 
 def _refuse_what_cannot_be_raised(sheet: Sheet) -> None:
     missing, raised = -sheet.free_cash, sum(line.step * line.most_sold for line in sheet.lines)
-    if missing <= raised:
+    # With several accounts one may be short while another is not: the search says so, and names the rules in conflict.
+    if missing <= raised or len(sheet.accounts) > 1:
         return
     keepers: dict[str, list[str]] = {}
     for line in sheet.lines:

@@ -109,9 +109,20 @@ def _restraints(facts: Facts) -> Iterator[Restraint]:
     for name in ("lock", "do_not_sell"):
         for symbol in sorted(getattr(rules, name)):
             yield Restraint(name, (symbol,), f"{name} {symbol}", f"allow selling {symbol}", _unnamed(name, symbol))
+    yield from _money_restraints(facts)
+
+
+def _money_restraints(facts: Facts) -> Iterator[Restraint]:
+    """What asks for money, the last to be given up."""
+    rules = facts.rules
     if rules.cash_reserve:
         text = f"the cash reserve of {money_text(Fraction(rules.cash_reserve))}"
         yield Restraint("cash_reserve", (), text, "lower the cash reserve by {}", _less_reserve, rules.cash_reserve)
+    for portfolio in sorted(facts.portfolios, key=lambda each: each.account.id):
+        if portfolio.cash < 0:
+            account = portfolio.account.id
+            text = f"the cash of {money_text(Fraction(portfolio.cash))} in {account}"
+            yield Restraint("cash", (account,), text, f"pay {{}} into {account}", _more_cash(account), -portfolio.cash)
     for account, flow in sorted(facts.cash_flows.items()):
         if flow < 0:
             text = f"the withdrawal of {money_text(-Fraction(flow))} from {account}"
@@ -145,6 +156,14 @@ def _unnamed(rule: str, symbol: str) -> Callable[[Facts, Decimal], Facts]:
 
 def _less_reserve(facts: Facts, less: Decimal) -> Facts:
     return replace(facts, rules=replace(facts.rules, cash_reserve=facts.rules.cash_reserve - less))
+
+
+def _more_cash(account: str) -> Callable[[Facts, Decimal], Facts]:
+    def lightened(facts: Facts, more: Decimal) -> Facts:
+        flows = {**facts.cash_flows, account: facts.cash_flows.get(account, Decimal(0)) + more}
+        return replace(facts, cash_flows=flows)
+
+    return lightened
 
 
 def _less_withdrawn(account: str) -> Callable[[Facts, Decimal], Facts]:

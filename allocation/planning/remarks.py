@@ -7,6 +7,7 @@ from allocation.errors import listed
 from allocation.money import plain
 from allocation.planning.binding import what_binds
 from allocation.planning.exact import money_text, ratio
+from allocation.planning.idle import idle_names
 from allocation.planning.outcome import Outcome
 from allocation.planning.sheet import Sheet
 from allocation.rules import OutsideTarget
@@ -22,7 +23,7 @@ def remarks_on(outcome: Outcome) -> Iterator[Remark]:
     yield from _washes(outcome)
     yield from _taxes(outcome)
     yield from what_binds(outcome)
-    yield from _idle_rules(outcome.sheet)
+    yield from idle_names(outcome.sheet)
 
 
 def _remainders(outcome: Outcome) -> Iterator[Remark]:
@@ -108,12 +109,3 @@ def _taxes(outcome: Outcome) -> Iterator[Remark]:
     if settled.carried and (outcome.sheet.rules.taxes.short_term_rate or outcome.sheet.rules.taxes.long_term_rate):
         message = f"The sales realise a net loss of {money_text(settled.carried)}; it pays nothing back in this plan."
         yield Remark("net_loss_carried", message)
-
-
-def _idle_rules(sheet: Sheet) -> Iterator[Remark]:
-    rules, known = sheet.rules, {*sheet.excluded, *(line.symbol for line in sheet.lines)}
-    for rule, symbols in (("lock", rules.lock), ("do_not_buy", rules.do_not_buy), ("do_not_sell", rules.do_not_sell)):
-        idle = tuple(sorted(symbols - known))
-        if idle:
-            message = f"The rule {rule} names {listed(idle)}, which is neither held nor in the target."
-            yield Remark("unused_rule", message, idle)

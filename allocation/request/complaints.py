@@ -7,6 +7,7 @@ from allocation.errors import NumberError, RequestError
 
 # A long request may be wrong on every line; the sentences stop here, the culprits do not.
 _MOST_SENTENCES = 12
+_JSON_WORDS = {"None": "null", "True": "true", "False": "false"}
 
 
 class Complaints:
@@ -51,8 +52,12 @@ class Complaints:
 
 
 def shown(found: object) -> str:
-    """What stands there, shortly."""
-    return repr(found[:40]) if isinstance(found, str) else str(found)[:40]
+    """What stands there, shortly and as JSON calls it."""
+    if isinstance(found, str):
+        return repr(found[:40])
+    if isinstance(found, dict | list):
+        return "an object" if isinstance(found, dict) else "a list"
+    return _JSON_WORDS.get(str(found), str(found)[:40])
 
 
 def key_shown(key: str) -> str:

@@ -393,6 +393,7 @@ def test_a_loss_that_a_purchase_in_another_account_washes_does_not_offset_gains(
         ({"band": Band("0.1", None), **OUT_OF_BAND}, "A and B: off target and inside the band."),
         ({"min_trade_value": 170}, "A and B: off target by less than the smallest trade would mend."),
         ({"max_trades": 0}, "A and B: off target, with as many trades made as max_trades allows."),
+        ({"max_turnover": 0}, "A and B: off target, with as much traded as max_turnover allows."),
     ],
 )
 def test_a_line_that_a_rule_keeps_off_its_target_is_named_with_the_rule(rules, told):
