@@ -5,6 +5,7 @@ not just the first thing met. Pages and the command line catch `AllocationError`
 """
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 Told = TypeVar("Told")
@@ -31,6 +32,10 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
 def read_each(read: Callable[[Told], Read], told: Iterable[Told]) -> list[Read]:
@@ -206,6 +211,45 @@ class AccountNotFoundError(AllocationError):
         )
 
 
+class NotAllowedError(AllocationError):
+    """Something the user may see, but not do."""
+
+    code = "forbidden"
+
+    def __init__(self, role: str, verb: str, least: str) -> None:
+        super().__init__(
+            f"As {_with_article(role)} you may not {verb}; that takes {_with_article(least)}. Ask an owner to change your role.",
+            ("role",),
+        )
+
+
+class TeamNotFoundError(AllocationError):
+    """No such team, or none this user is in: the two answer alike on purpose."""
+
+    code = "team_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such team among yours. Choose one on the Sharing page.", ("team",))
+
+
+class TeamError(AllocationError):
+    """Something a team cannot have, or cannot be without."""
+
+    code = "team_refused"
+
+
+class InvitationError(AllocationError):
+    """An invitation that is unknown, used, withdrawn or too old: all answer alike."""
+
+    code = "invitation_invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This invitation is not valid any more. Each works once, for seven days. Ask whoever sent it for a new one.",
+            ("invitation",),
+        )
+
+
 class NoAccountSelectedError(AllocationError):
     """A question about an account before one was chosen."""
 
@@ -254,14 +298,49 @@ class CredentialsError(AllocationError):
 
 
 class TooManyAttemptsError(AllocationError):
-    """Too many wrong passwords for one user name in a short time."""
+    """Too many wrong passwords or codes in a short time."""
 
     code = "too_many_attempts"
 
     def __init__(self, wait_seconds: int) -> None:
         number, unit = (wait_seconds, "second") if wait_seconds < 90 else (-(-wait_seconds // 60), "minute")
         wait = f"{number} {unit}{'' if number == 1 else 's'}"
-        super().__init__(f"Too many wrong passwords for this user name. Try again in {wait}.", ("user_name",))
+        super().__init__(f"Too many wrong passwords or codes. Try again in {wait}.", ("user_name",))
+
+
+class SecondFactorError(AllocationError):
+    """A code that is not the one asked for, or was used before; which of the two is never said."""
+
+    code = "second_factor_wrong"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This code is not right, or was used already. Wait for the next one on your phone, or use a recovery code.",
+            ("code",),
+        )
+
+
+class SignInClockError(AllocationError):
+    """A code of some minutes ago or ahead: a clock is off."""
+
+    code = "signin_clock"
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(
+            "This code belongs to another minute: the clock of your phone or of this server is off. The server says "
+            f"{now.astimezone(UTC):%H:%M:%S} UTC. Let the phone set its time by itself and use the next code; if it does "
+            "already, tell whoever runs Evenkeel.",
+            ("code",),
+        )
+
+
+class StepUpRequiredError(AllocationError):
+    """Something that cannot be taken back, asked for by somebody whose last proof is too long ago."""
+
+    code = "step_up_required"
+
+    def __init__(self) -> None:
+        super().__init__("Confirm once more that it is you, then try again.")
 
 
 class NewAccountError(AllocationError):
@@ -292,6 +371,15 @@ class StoreUnavailableError(AllocationError):
             f"What you keep in Evenkeel cannot be read or saved just now ({reason}). Nothing was saved by halves. "
             "Make room on the disk or see that the database is running, then try again."
         )
+
+
+class TokenUnreadableError(AllocationError):
+    """A sealed secret that does not open: another key, another row, a changed byte, or never sealed. Nothing of it is told."""
+
+    code = "token_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__("A saved connection cannot be read any more, and was not used. Connect again.")
 
 
 class DuplicateAccountError(AllocationError):

@@ -129,7 +129,7 @@ def test_who_keeps_guessing_has_to_wait(with_jane: OpenApp) -> None:
 
     enter(app, "jane", PASSWORD, "Sign in")
 
-    assert "Too many wrong passwords" in said(app)
+    assert "Too many wrong passwords or codes" in said(app)
     assert "Sign out" not in labels(app)
 
 
