@@ -1,0 +1,44 @@
+"""Roles, verbs, and the one table that joins them."""
+
+import pytest
+
+from allocation.authorisation import LEAST_ROLE, Role, TeamVerb, Verb, may, refusal, require
+from allocation.errors import NotAllowedError
+
+
+def test_every_verb_has_its_row_in_the_table() -> None:
+    assert set(LEAST_ROLE) == {*Verb, *TeamVerb}
+
+
+def test_an_owner_may_do_everything_and_a_viewer_changes_nothing() -> None:
+    harmless = {Verb.SEE, Verb.TRY, Verb.EXPORT, Verb.ENTER_PRICES}
+
+    assert all(may(Role.OWNER, verb) for verb in LEAST_ROLE)
+    assert {verb for verb in Verb if may(Role.VIEWER, verb)} == harmless
+    assert {verb for verb in Verb if may(Role.TRADER, verb)} == harmless | {
+        Verb.CHANGE_TARGET,
+        Verb.IMPORT,
+        Verb.SEND_ORDERS,
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "cap", "left"),
+    [
+        (Role.OWNER, Role.VIEWER, Role.VIEWER),
+        (Role.VIEWER, Role.OWNER, Role.VIEWER),
+        (Role.TRADER, Role.OWNER, Role.TRADER),
+        (Role.OWNER, Role.OWNER, Role.OWNER),
+    ],
+)
+def test_of_two_roles_the_smaller_one_counts(role: Role, cap: Role, left: Role) -> None:
+    assert role.capped(cap) == left
+
+
+def test_a_refusal_says_what_one_is_and_what_it_takes() -> None:
+    require(Role.TRADER, Verb.CHANGE_TARGET)
+
+    with pytest.raises(NotAllowedError, match=r"As a viewer you may not change the target; that takes a trader\."):
+        require(Role.VIEWER, Verb.CHANGE_TARGET)
+    assert refusal(Role.TRADER, Verb.REMOVE).code == "forbidden"
+    assert "takes an owner" in str(refusal(Role.TRADER, Verb.REMOVE))
