@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass
 
+from allocation.adapters.aes_vault import AesVault
 from allocation.adapters.demo import demo_store, demo_user
 from allocation.adapters.importers import TEMPLATE, read_accounts
+from allocation.adapters.key_ring import keys_in_file, keys_in_keyring, keys_in_text
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_quotes
 from allocation.adapters.sql.database import open_database
 from allocation.adapters.sql.directory import SqlDirectory
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.store import SqlStore
+from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
 from allocation.market import Market
-from allocation.ports import Directory, QuoteSource, Store, User
+from allocation.ports import Directory, QuoteSource, Store, Trail, User, Vault
 from allocation.settings import Settings
+from allocation.vault import SealingKey
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
 
@@ -26,6 +30,8 @@ class Workbench:
     directory: Directory
     store: Store
     market: Market
+    trail: Trail
+    vault: Vault
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
@@ -44,7 +50,20 @@ def workbench(settings: Settings) -> Workbench:
         SqlDirectory(database, settings.idle_limit, settings.absolute_limit),
         SqlStore(database),
         Market(_quote_source(settings), SqlQuoteCache(database)),
+        SqlTrail(database),
+        AesVault(sealing_keys(settings)),
     )
+
+
+def sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
+    """The keys of an installation, the one that seals first.
+
+    Raises:
+        SettingsError: there are none to be had, or others can read them.
+    """
+    if settings.secret_keys is not None:
+        return keys_in_text(settings.secret_keys.get_secret_value())
+    return keys_in_keyring() if settings.keys_from == "keyring" else keys_in_file(settings.key_file)
 
 
 def _quote_source(settings: Settings) -> QuoteSource | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from allocation.model import Account, Portfolio, Quote
 from allocation.targets import TargetAllocation
+from allocation.trail import Break, Detail, EventKind, Line
 
 
 class QuoteFault(StrEnum):
@@ -155,4 +156,52 @@ class Directory(Protocol):
 
     def end_session(self, session_id: str, now: datetime) -> None:
         """End it everywhere; harmless when it ended already."""
+        ...
+
+
+class Trail(Protocol):
+    """The audit trail: lines are added and read, never changed."""
+
+    def record(
+        self,
+        kind: EventKind,
+        subject: str = "",
+        *,
+        user_id: str | None = None,
+        session: str | None = None,
+        **details: Detail,
+    ) -> None:
+        """Write down what happened, before returning. No secret goes in.
+
+        Args:
+            subject: what it happened to, such as an account's id.
+            user_id: who did it, where that is not the user at work (see `allocation.acting`), as at sign-in.
+            session: the handle of their session, likewise.
+        """
+        ...
+
+    def of_user(
+        self, user_id: str, kinds: Iterable[EventKind] = (), before: int | None = None, limit: int = 200
+    ) -> tuple[Line, ...]:
+        """One user's lines, newest first; those before a number, of some kinds only, where that is asked."""
+        ...
+
+    def head(self) -> tuple[int, str]:
+        """The last line's number and hash: kept elsewhere, they show later that no line was cut off."""
+        ...
+
+    def first_break(self) -> Break | None:
+        """Where the trail is not what was written; None when it is whole."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals what is secret at rest. Names come from `allocation.vault`; what was sealed opens under the same two only."""
+
+    def seal(self, user_id: str, name: str, secret: bytes) -> bytes:
+        """What may be written down in place of the secret."""
+        ...
+
+    def open(self, user_id: str, name: str, sealed: bytes) -> bytes:
+        """The secret again; raises `TokenUnreadableError`, which names nothing and prints nothing."""
         ...

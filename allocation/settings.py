@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     idle_minutes: float = Field(default=30, gt=0, le=24 * 60)
     absolute_hours: float = Field(default=12, gt=0, le=7 * 24)
     local_accounts: bool = True
+    secret_keys: SecretStr | None = None
+    keys_from: Literal["file", "keyring"] = "file"
     base_url: str | None = None
     providers: tuple[Provider, ...] = ()
 
@@ -53,6 +55,11 @@ class Settings(BaseSettings):
             msg = "must be an https address such as https://evenkeel.example.com (http only for this machine)"
             raise ValueError(msg)
         return url and url.rstrip("/")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the sealing keys are when nothing else is said."""
+        return self.data_dir / "secret.key"
 
     @property
     def idle_limit(self) -> timedelta:

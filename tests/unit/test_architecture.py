@@ -63,6 +63,8 @@ LAYERS = {
 ADAPTER_LIBRARIES = {
     "adapters.sql": ("sqlalchemy", "alembic"),
     "adapters.yahoo": ("yfinance", "curl_cffi"),
+    "adapters.aes_vault": ("cryptography",),
+    "adapters.key_ring": ("keyring",),
 }
 # A plan offers itself as a dictionary, a table and a CSV; it asks `report` for them, and only then.
 LAZY_EXCEPTIONS = {("allocation.trade_plan", "allocation.report")}
