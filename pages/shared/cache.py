@@ -7,7 +7,7 @@ import streamlit as st
 
 from allocation import bootstrap
 from allocation.bootstrap import Workbench
-from allocation.settings import load_settings
+from allocation.settings import Settings, load_settings
 from allocation.sign_in.demos import Demos
 from allocation.sign_in.departures import Departures
 from allocation.sign_in.local import LocalAccounts
@@ -19,10 +19,16 @@ _SETUP_CODE_BYTES = 8
 
 
 @st.cache_resource(show_spinner=False)
-def workbench() -> Workbench:
-    """Settings, database and prices, put together from the environment and `.streamlit/secrets.toml`."""
+def settings() -> Settings:
+    """What this installation chose, in the environment and in `.streamlit/secrets.toml`."""
     written = st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
-    return bootstrap.workbench(load_settings(written))
+    return load_settings(written)
+
+
+@st.cache_resource(show_spinner=False)
+def workbench() -> Workbench:
+    """Settings, database and prices, put together."""
+    return bootstrap.workbench(settings())
 
 
 @st.cache_resource(show_spinner=False)

@@ -31,6 +31,7 @@ from pages.shared.browser import (
 )
 from pages.shared.button import BUTTON_PATH, button_document
 from pages.shared.cache import departures, mailbox, workbench
+from pages.shared.gate import is_secure, may_connect
 from pages.shared.headers import cell_editors, protection
 
 _log = logging.getLogger("evenkeel.server")
@@ -88,8 +89,8 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or websocket."""
-        if scope["type"] == "websocket" and not _from_our_own_page(scope):
-            await send({"type": "websocket.close", "code": 1008, "reason": "Another site may not connect."})
+        if scope["type"] == "websocket" and not may_connect(scope):
+            await send({"type": "websocket.close", "code": 1008, "reason": "Not from here."})
         elif scope["type"] == "websocket":
             await self._app(_bound_to_browser(scope), receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(_FILES_OF_USERS) and not await _is_signed_in(scope):
@@ -139,13 +140,6 @@ def _path_it_came_from(request: Request) -> str:
     return f"{path}?{page.query}" if page.query else path
 
 
-def _from_our_own_page(scope: Scope) -> bool:
-    """Whether the page that connects came from the address it connects to. Streamlit itself lets every port in."""
-    headers = Headers(scope=scope)
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
-
-
 async def _is_signed_in(scope: Scope) -> bool:
     """Streamlit serves downloads and takes uploads by address alone; here the browser must have a session."""
     if scope["method"] == "OPTIONS":
@@ -163,19 +157,14 @@ def _bound_to_browser(scope: Scope) -> Scope:
 
 
 def _browser_of(scope: Scope) -> str:
-    return key_of(cookie_value(_cookies(scope), secure=_is_secure(scope)))
-
-
-def _is_secure(scope: Scope) -> bool:
-    """Whether the browser came over https, to us or to the proxy before us."""
-    return scope["scheme"] in {"https", "wss"} or Headers(scope=scope).get("x-forwarded-proto") in {"https", "wss"}
+    return key_of(cookie_value(_cookies(scope), secure=is_secure(scope)))
 
 
 def _dressed(scope: Scope, send: Send) -> Send:
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in protection(secure=_is_secure(scope)).items():
+            for name, value in protection(secure=is_secure(scope)).items():
                 headers.setdefault(name, value)
             if not scope["path"].startswith((_COMPONENT_PATH, CALLBACK_PATH)):
                 headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
@@ -190,7 +179,7 @@ def _dressed(scope: Scope, send: Send) -> Send:
 def _name_browser(scope: Scope, headers: MutableHeaders) -> None:
     # An answer of "not modified" has no type, but the browser that asks for a page says so.
     page = "text/html" in (headers.get("content-type", "") + Headers(scope=scope).get("accept", ""))
-    secure = _is_secure(scope)
+    secure = is_secure(scope)
     if not page or cookie_value(_cookies(scope), secure=secure):
         return
     answer = Response()

@@ -1,5 +1,6 @@
 """The edge of the server: the browser's cookie, the headers, and who may connect."""
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -18,12 +19,15 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from allocation.settings import Settings
-from pages.shared import headers, server
+from allocation.sign_in.throttle import AT_ONCE, Throttle
+from pages.shared import gate, headers, server
 from pages.shared.browser import COOKIE, SECURE_COOKIE
 from pages.shared.server import MIDDLEWARE, ROUTES, show_fault
 from tests.openid_provider import OpenIdProvider, running_provider
 
 NAMED = {"cookie": f"{COOKIE}={'c' * 43}"}
+OUR_PAGE = {**NAMED, "origin": "http://localhost:8501"}
+OVER_HTTPS = "https://localhost:8501/"
 
 
 async def page(_: Request) -> Response:
@@ -72,7 +76,7 @@ def test_a_new_browser_is_named_once(client: TestClient) -> None:
 
 
 def test_over_https_the_name_is_kept_from_plain_http_and_other_hosts(client: TestClient) -> None:
-    cookie = client.get("/", headers={"x-forwarded-proto": "https"}).headers["set-cookie"]
+    cookie = client.get(OVER_HTTPS).headers["set-cookie"]
 
     assert cookie.startswith(f"{SECURE_COOKIE}=")
     assert "Secure" in cookie
@@ -81,10 +85,10 @@ def test_over_https_the_name_is_kept_from_plain_http_and_other_hosts(client: Tes
 
 
 def test_over_https_a_name_that_another_site_may_have_planted_does_not_count(client: TestClient) -> None:
-    planted = {**NAMED, "x-forwarded-proto": "https"}
-
-    answer = client.get("/", headers=planted)
-    with client.websocket_connect("/stream", headers=planted) as socket:
+    answer = client.get(OVER_HTTPS, headers=NAMED)
+    with client.websocket_connect(
+        "wss://localhost:8501/stream", headers={**NAMED, "origin": "https://localhost:8501"}
+    ) as socket:
         bound_to = socket.receive_json()
 
     assert answer.headers["set-cookie"].startswith(f"{SECURE_COOKIE}=")
@@ -111,30 +115,58 @@ def test_the_callback_leaves_no_trace_and_runs_nothing(client: TestClient) -> No
 
 
 def test_a_stream_is_bound_to_the_cookie_and_not_to_what_the_client_claims(client: TestClient) -> None:
-    claims = {**NAMED, "x-evenkeel-browser": "somebody else"}
+    claims = {**OUR_PAGE, "x-evenkeel-browser": "somebody else"}
 
-    with client.websocket_connect("/stream", headers=claims) as socket:
+    with client.websocket_connect("ws://localhost:8501/stream", headers=claims) as socket:
         bound_to = socket.receive_json()
 
     assert bound_to == [hashlib.sha256(b"c" * 43).hexdigest()]
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example.com", "http://localhost:9999", "null", "http://localhost:8501.evil.com"]
+    "headers",
+    [
+        {},
+        {"origin": "null"},
+        {"origin": "http://evil.example.com"},
+        {"origin": "http://localhost:9999"},
+        {"origin": "http://localhost:8501.evil.com"},
+        {"origin": "http://localhost:8501/"},
+        {"origin": "file://localhost:8501"},
+        {"origin": "http://rebound.example.com:8501", "host": "rebound.example.com:8501"},
+    ],
+    ids=str,
 )
-def test_a_page_from_elsewhere_may_not_connect(client: TestClient, origin: str) -> None:
-    with (
-        pytest.raises(WebSocketDisconnect),
-        client.websocket_connect("/stream", headers={**NAMED, "origin": origin, "host": "localhost:8501"}),
-    ):
+def test_a_page_from_elsewhere_or_from_nowhere_may_not_connect(
+    client: TestClient, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = pytest.raises(WebSocketDisconnect)
+    with refused, client.websocket_connect("ws://localhost:8501/stream", headers={**NAMED, **headers}):
         pass
+
+    assert "Refused a connection" in caplog.text
 
 
 def test_our_own_page_may_connect(client: TestClient) -> None:
-    with client.websocket_connect(
-        "/stream", headers={**NAMED, "origin": "http://localhost:8501", "host": "localhost:8501"}
-    ) as socket:
+    with client.websocket_connect("ws://localhost:8501/stream", headers=OUR_PAGE) as socket:
         assert socket.receive_json()
+
+
+def test_a_thousand_connections_from_one_address_are_not_for_people(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttle = Throttle(clock=lambda: 0.0)
+    monkeypatch.setattr(gate, "_connects", lambda: throttle)
+    opened = 0
+
+    for _ in range(1000):
+        with (
+            contextlib.suppress(WebSocketDisconnect),
+            client.websocket_connect("ws://localhost:8501/stream", headers=OUR_PAGE),
+        ):
+            opened += 1
+
+    assert opened == AT_ONCE
 
 
 def test_a_page_may_run_our_own_scripts_only(client: TestClient) -> None:
@@ -156,7 +188,8 @@ def test_a_page_loads_the_cell_editor_before_the_first_key(client: TestClient) -
 
 def test_only_an_answer_over_https_promises_to_stay_with_it(client: TestClient) -> None:
     assert "strict-transport-security" not in client.get("/").headers
-    assert "strict-transport-security" in client.get("/", headers={"x-forwarded-proto": "https"}).headers
+    assert "strict-transport-security" not in client.get("/", headers={"x-forwarded-proto": "https"}).headers
+    assert "strict-transport-security" in client.get(OVER_HTTPS).headers
 
 
 @pytest.fixture
