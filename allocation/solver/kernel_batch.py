@@ -49,7 +49,7 @@ def solve_book(
         begin, end = offsets[account], offsets[account + 1]
         cash = Cash(free[account], cash_target[account], most_cash[account], cash_weight, squared)
         if is_plain(lines, begin, end, cash):
-            closed, prices[account] = settle_plain(lines, begin, end, cash, room, steps)
+            closed, prices[account] = settle_plain(lines, begin, end, cash, 0.0, room, steps)
             closed = closed and not has_twin(lines, cash, steps, begin, end)
             if closed:
                 proved[account] = ONLY

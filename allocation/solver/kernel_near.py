@@ -1,10 +1,10 @@
 """The short way for plain accounts: squares, one run for each line, no costs; a few microseconds, or it says it cannot.
 
 A line k steps away from its cheapest trade regrets (2·off + k·step + price)·k·step: so its single steps have densities
-(regret per grain) that rise by 2·step, in closed form. The few steps that can matter at all are written down, sorted,
-and every set of them is one bit pattern. Two sets within the margin, more than `MOST_ITEMS` steps or more states than
-there is room for: then the walk of `kernel_walk`, which this follows, decides. All columns are taken from a room that
-serves account after account.
+(regret per grain) that rise by 2·step, in closed form. The few steps that can matter at all are taken one by one, the
+least density first, and every set of them is one bit pattern. Two sets within the margin, more than `MOST_BITS` steps
+that lead anywhere or more states than there is room for: then the walk of `kernel_walk`, which this follows, decides.
+All columns are taken from a room that serves account after account.
 """
 
 import math
@@ -21,20 +21,27 @@ from allocation.solver.kernel_lines import (
     regret_beyond,
     wanted_cash,
 )
+from allocation.solver.kernel_queue import Queue, drop_first, new_queue, push, replace_first
 from allocation.solver.kernel_states import ULPS, look_ahead
 
-# Steps that may matter, those of them that may be part of a plan, and the mark of a plan as good as another one: the
-# steps of a plan and the mark are bits of one whole number.
-MOST_ITEMS, MOST_BITS = 256, 60
+# Steps that may be part of a plan, and the mark of a plan as good as another one: the steps of a plan and the mark are
+# bits of one whole number.
+MOST_BITS = 60
 TIED = 1 << 61
 _MOST_STATES = 4_096
 _TRIES = 60
+# Once two prices are so few steps apart, these are looked at one by one.
+_FEW_STEPS = 8.0
 # Amounts that stay below this leave room for their sums and differences in 64 bits.
 _MOST_GRAINS = float(1 << 59)
 
 
 class Room(NamedTuple):
-    """Columns for one account after the other: by line, by step that can matter, and partial plans twice over."""
+    """Columns for one account after the other: by line, by step that may be part of a plan, and partial plans twice over.
+
+    `queue` holds the next step of every line either way, 2·line for one up and 2·line + 1 for one down; `reached` how
+    far each has come.
+    """
 
     ideal: list[float]
     half: list[float]
@@ -45,7 +52,8 @@ class Room(NamedTuple):
     trial: list[float]
     active: list[int]
     twice_off: list[int]
-    density: list[float]
+    reached: list[int]
+    queue: Queue
     spends: list[int]
     line: list[int]
     spent: list[int]
@@ -56,9 +64,21 @@ class Room(NamedTuple):
     next_taken: list[int]
 
 
+class Margin(NamedTuple):
+    """What two sums of regrets may be off: by rounding, and by gaps that are themselves off by up to `doubt` grains.
+
+    Attributes:
+        moved: more than the steps of any two plans that are compared are worth together.
+        smallest: the smallest step.
+    """
+
+    moved: float
+    smallest: float
+    doubt: float
+
+
 def new_room(lines: int) -> Room:
     """Room for accounts of up to so many lines."""
-    items = MOST_ITEMS
     return Room(
         reals(lines),
         reals(lines),
@@ -69,9 +89,10 @@ def new_room(lines: int) -> Room:
         reals(lines),
         wholes(lines),
         wholes(lines),
-        reals(items),
-        wholes(items),
-        wholes(items),
+        wholes(2 * lines),
+        new_queue(2 * lines),
+        wholes(MOST_BITS),
+        wholes(MOST_BITS),
         wholes(_MOST_STATES),
         reals(_MOST_STATES),
         wholes(_MOST_STATES),
@@ -98,18 +119,23 @@ def is_plain(lines: Lines, begin: int, end: int, cash: Cash) -> bool:
     return reached < _MOST_GRAINS
 
 
-def settle_plain(lines: Lines, begin: int, end: int, cash: Cash, room: Room, steps: list[int]) -> tuple[bool, float]:
-    """Fill in the steps of the one best plan; False where that is for others to find. Also returns the price on cash."""
+def settle_plain(
+    lines: Lines, begin: int, end: int, cash: Cash, doubt: float, room: Room, steps: list[int]
+) -> tuple[bool, float]:
+    """Fill in the steps of the one best plan; False where that is for others to find. Also returns the price on cash.
+
+    With `doubt`, it is the one best plan whichever way gaps and cash target are off by so many grains.
+    """
     priced = price_cash(cash, _price(lines, begin, end, cash, room))
-    left, largest = _take_cheapest(lines, begin, end, priced, room, steps)
+    left, margin = _take_cheapest(lines, begin, end, priced, doubt, room, steps)
     best = _best_single(lines, begin, end, priced, left, room, steps)
-    count = _write_items(lines, begin, end, priced, best, largest, room, steps)
-    taken = _weigh_sets(priced, left, count, best, largest, room) if count >= 0 else -1
+    _line_up(lines, begin, end, priced, best + _margin(priced, best, margin), room, steps)
+    taken = _weigh_sets(lines, begin, priced, left, best, margin, room, steps)
     if taken < 0 or taken >= TIED:
         for line in range(begin, end):
             steps[line] = 0
         return False, priced.price
-    for bit in range(min(count, MOST_BITS)):
+    for bit in range(MOST_BITS):
         if (taken >> bit) & 1:
             steps[room.line[bit]] += 1 if room.spends[bit] > 0 else -1
     return True, priced.price
@@ -174,12 +200,13 @@ def _narrow(
     """Draw the two prices together until every line trades alike at both; leaves the trades in `at_high`."""
     open_lines, side = count, 0
     for turn in range(_TRIES):
-        kept = 0
+        kept, apart = 0, 0.0
         for at in range(open_lines):
             place = room.active[at]
             if room.at_low[place] == room.at_high[place]:
                 owed += room.at_high[place] * float(lines.step[begin + place])
             else:
+                apart += room.at_low[place] - room.at_high[place]
                 room.active[kept] = place
                 kept += 1
         open_lines = kept
@@ -188,7 +215,7 @@ def _narrow(
             margin = 0.01 * (high - low)
             price = high - too_little * (high - low) / (too_little - too_much)
             price = min(max(price, low + margin), high - margin)
-        if open_lines == 0 or not low < price < high:
+        if apart <= _FEW_STEPS or not low < price < high:
             break
         beyond = _ask(lines, begin, open_lines, price, room, room.trial) + owed + wanted_cash(cash, price)
         if beyond <= 0.0:
@@ -199,18 +226,38 @@ def _narrow(
             low, too_much, too_little, side = price, beyond, too_little * (0.5 if side > 0 else 1.0), 1
             for at in range(open_lines):
                 room.at_low[room.active[at]] = room.trial[room.active[at]]
-    if open_lines == 0:
-        # Only cash still varies between the two prices: take the one at which it wants exactly what is left.
-        exact = 2.0 * owed
-        return min(max(exact, low), high)
+    return _last_steps(lines, begin, open_lines, owed, low, high, room)
+
+
+def _last_steps(lines: Lines, begin: int, open_lines: int, owed: float, low: float, high: float, room: Room) -> float:
+    """From the higher price downwards, one step after the other, as far as the money goes."""
+    for at in range(open_lines):
+        owed += room.at_high[room.active[at]] * float(lines.step[begin + room.active[at]])
+    for _ in range(int(_FEW_STEPS) + 1):
+        # Up to the next step only cash varies: at this price it wants exactly what is left.
+        exact, price, chosen = 2.0 * owed, low, -1
+        for at in range(open_lines):
+            place = room.active[at]
+            if room.at_high[place] < room.at_low[place]:
+                step = float(lines.step[begin + place])
+                pays = 2.0 * (float(lines.gap[begin + place]) - step * room.at_high[place]) - step
+                if pays > price:
+                    price, chosen = pays, place
+        if chosen < 0 or exact >= price:
+            return min(max(exact, low), high)
+        step = float(lines.step[begin + chosen])
+        if exact + 2.0 * step > price:
+            return min(price, high)
+        room.at_high[chosen] += 1.0
+        owed, high = owed + step, min(high, price)
     return high
 
 
 def _take_cheapest(
-    lines: Lines, begin: int, end: int, cash: PricedCash, room: Room, steps: list[int]
-) -> tuple[int, float]:
-    """Every line's cheapest trade, in whole numbers; returns the cash they leave, and the largest step."""
-    left, largest = cash.line.free, 0
+    lines: Lines, begin: int, end: int, cash: PricedCash, doubt: float, room: Room, steps: list[int]
+) -> tuple[int, Margin]:
+    """Every line's cheapest trade, in whole numbers; returns the cash they leave, and what sums may be off."""
+    left, largest, smallest = cash.line.free, 0, UNLIMITED
     for line in range(begin, end):
         step, run = lines.step[line], lines.first[line]
         chosen = int(room.at_high[line - begin])
@@ -221,8 +268,8 @@ def _take_cheapest(
             chosen, twice = chosen - 1, twice - 2 * step
         steps[line], room.twice_off[line - begin] = chosen, twice
         left -= step * chosen
-        largest = max(largest, step)
-    return left, float(largest)
+        largest, smallest = max(largest, step), min(smallest, step)
+    return left, Margin(float(largest) * float(MOST_BITS + 8), float(smallest), doubt * float(end - begin + 8))
 
 
 def _best_single(
@@ -241,71 +288,74 @@ def _best_single(
     return best
 
 
-def _write_items(
-    lines: Lines, begin: int, end: int, cash: PricedCash, best: float, largest: float, room: Room, steps: list[int]
-) -> int:
-    """Write down the steps that can matter, by density; returns how many, −1 for too many."""
-    threshold, count = best + _margin(cash, best, largest), 0
+def _line_up(
+    lines: Lines, begin: int, end: int, cash: PricedCash, threshold: float, room: Room, steps: list[int]
+) -> None:
+    """Queue the first step of every line either way, where it can matter."""
+    room.queue.size[0] = 0
     if not threshold < math.inf:
-        return -1
+        return
     for line in range(begin, end):
-        step, run = lines.step[line], lines.first[line]
-        twice, grains = room.twice_off[line - begin], float(step)
-        slack = ULPS * abs(cash.price) * grains
-        for side in (1, -1):
-            off, regret, reached = side * twice + step, 0.0, steps[line]
-            while lines.low[run] <= reached + side <= lines.high[run]:
-                density = max(0.0, float(off) + float(side) * cash.price)
-                regret += grains * density
-                if regret * (1.0 - ULPS) - slack > threshold:
-                    break
-                if count == MOST_ITEMS:
-                    return -1
-                _place_item(room, count, density, side * step, line)
-                count, reached, off, slack = (
-                    count + 1,
-                    reached + side,
-                    off + 2 * step,
-                    slack + ULPS * abs(cash.price) * grains,
-                )
-    return count
+        step, run, place = lines.step[line], lines.first[line], line - begin
+        grains = float(step)
+        enough = threshold + 2.0 * ULPS * (threshold + abs(cash.price) * grains)
+        density = max(0.0, float(room.twice_off[place] + step) + cash.price)
+        if grains * density <= enough and steps[line] < lines.high[run]:
+            room.reached[2 * place] = steps[line] + 1
+            push(room.queue, density, 2 * place)
+        density = max(0.0, float(step - room.twice_off[place]) - cash.price)
+        if grains * density <= enough and steps[line] > lines.low[run]:
+            room.reached[2 * place + 1] = steps[line] - 1
+            push(room.queue, density, 2 * place + 1)
 
 
-def _place_item(room: Room, count: int, density: float, spends: int, line: int) -> None:
-    place = count
-    while place > 0 and room.density[place - 1] > density:
-        room.density[place], room.spends[place] = room.density[place - 1], room.spends[place - 1]
-        room.line[place] = room.line[place - 1]
-        place -= 1
-    room.density[place], room.spends[place], room.line[place] = density, spends, line
+def _line_up_next(lines: Lines, begin: int, cash: PricedCash, room: Room, steps: list[int]) -> None:
+    """In place of the first step in the queue, the one after it."""
+    item = room.queue.item[0]
+    place, side = item >> 1, 1 - 2 * (item & 1)
+    line, reached = begin + place, room.reached[item] + side
+    run = lines.first[line]
+    if not lines.low[run] <= reached <= lines.high[run]:
+        drop_first(room.queue)
+        return
+    before = 2 * abs(reached - steps[line]) - 1
+    off = side * room.twice_off[place] + before * lines.step[line]
+    room.reached[item] = reached
+    replace_first(room.queue, max(0.0, float(off) + float(side) * cash.price), item)
 
 
-def _margin(cash: PricedCash, best: float, largest: float) -> float:
-    """What two sums of regrets may be off by rounding, however many of the steps they are made of."""
-    price, wanted, most = abs(cash.price), abs(cash.wanted), float(MOST_BITS + 8)
+def _margin(cash: PricedCash, best: float, margin: Margin) -> float:
+    """What two sums of regrets may be off, however many of the steps they are made of."""
+    price, wanted = abs(cash.price), abs(cash.wanted)
     of_cash = (price + wanted + 1.0) * math.sqrt(best) + (price + 1.0) * wanted
-    return ULPS * (price * most * largest + most * best + of_cash)
+    rounding = ULPS * (price * margin.moved + float(MOST_BITS + 8) * best + of_cash)
+    return rounding + margin.doubt * 16.0 * (margin.moved + best / margin.smallest)
 
 
 def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a million times
-    cash: PricedCash, left: int, count: int, best: float, largest: float, room: Room
+    lines: Lines, begin: int, cash: PricedCash, left: int, best: float, margins: Margin, room: Room, steps: list[int]
 ) -> int:
     """The set of steps of the one best plan; −1 where there is no room to find it, TIED and beyond where rivals are."""
     spent, regret, taken = room.spent, room.regret, room.taken
     next_spent, next_regret, next_taken = room.next_spent, room.next_regret, room.next_taken
-    margin = _margin(cash, best, largest)
+    margin = _margin(cash, best, margins)
     spent[0], regret[0], taken[0], states = 0, 0.0, 0, 1
     # A plan that is as good as the best single step is met again on the way, unless it is the base itself.
     chosen = 0 if cash_regret(cash, left) <= best else -1
-    threshold, used = best + margin, 0
-    for item in range(count):
-        moves, led = room.spends[item], False
-        more, bit = room.density[item] * float(abs(moves)), 1 << used
+    threshold, used, queue = best + margin, 0, room.queue
+    if not threshold < math.inf:
+        return -1
+    while queue.size[0] > 0 and states > 0:
+        line, density, led = begin + (queue.item[0] >> 1), queue.density[0], False
+        moves = lines.step[line] * (1 - 2 * (queue.item[0] & 1))
+        more = density * float(abs(moves))
         if more * (1.0 - ULPS) - ULPS * abs(cash.price) * float(abs(moves)) > threshold:
+            drop_first(queue)
             continue
         if used == MOST_BITS:
             return -1
-        ahead = look_ahead(cash, room.density[item + 1] if item + 1 < count else math.inf)
+        _line_up_next(lines, begin, cash, room, steps)
+        bit, ahead = 1 << used, look_ahead(cash, queue.density[0] if queue.size[0] > 0 else math.inf)
         rise = max(0.0, cash.slope) + 2.0 * math.sqrt(threshold)
         old = new = kept = 0
         while old < states or new < states:
@@ -361,8 +411,6 @@ def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a mi
         )
         if led:
             # Steps that lead nowhere need no bit; the places before this one are free by now.
-            room.line[used], room.spends[used], used = room.line[item], moves, used + 1
+            room.line[used], room.spends[used], used = line, moves, used + 1
         states = kept
-        if states == 0:
-            break
     return chosen

@@ -41,7 +41,7 @@ def test_an_account_that_is_closed_has_the_one_best_plan(unit: int) -> None:
         lines, cash = drawn(chance, unit)
         steps = [0] * len(lines.step)
 
-        done, _ = settle_plain(lines, 0, len(steps), cash, new_room(len(steps)), steps)
+        done, _ = settle_plain(lines, 0, len(steps), cash, 0.0, new_room(len(steps)), steps)
 
         closed += done
         assert not done or best_plans(lines, cash) == [tuple(steps)]
