@@ -223,6 +223,15 @@ class NotAllowedError(AllocationError):
         )
 
 
+class UserDisabledError(AllocationError):
+    """Somebody whose user was switched off while they were still about."""
+
+    code = "user_disabled"
+
+    def __init__(self) -> None:
+        super().__init__("Your user is switched off. Ask whoever runs Evenkeel.", ("user",))
+
+
 class TeamNotFoundError(AllocationError):
     """No such team, or none this user is in: the two answer alike on purpose."""
 
@@ -306,6 +315,28 @@ class TooManyAttemptsError(AllocationError):
         number, unit = (wait_seconds, "second") if wait_seconds < 90 else (-(-wait_seconds // 60), "minute")
         wait = f"{number} {unit}{'' if number == 1 else 's'}"
         super().__init__(f"Too many wrong passwords or codes. Try again in {wait}.", ("user_name",))
+
+
+class PasswordError(AllocationError):
+    """Somebody who is signed in gave a wrong password."""
+
+    code = "password_wrong"
+
+    def __init__(self) -> None:
+        super().__init__("This is not your password. Check it and try again.", ("password",))
+
+
+class PasswordCodeError(AllocationError):
+    """A code to choose a password with that is not this user's, was used or is too old; which of them is never said."""
+
+    code = "password_code_wrong"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "User name and code do not match, or the code was used or is older than a day. Check both, or ask whoever "
+            "runs Evenkeel for a new code.",
+            ("user_name", "password_code"),
+        )
 
 
 class SecondFactorError(AllocationError):

@@ -1,11 +1,12 @@
 """What the core asks of the outside world: a few small questions, answered by the adapters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from allocation.authorisation import Role, Verb
 from allocation.model import Account, Portfolio, Quote
 from allocation.targets import TargetAllocation
 from allocation.trail import Break, Detail, EventKind, Line
@@ -61,13 +62,18 @@ class User:
 
 
 class Store(Protocol):
-    """What is kept for a user. Every question takes the user's id and answers only about that user.
+    """What is kept for a user. Every question takes the user's id, and an account's id as that user knows it.
 
-    An account that is not the user's raises `AccountNotFoundError`, exactly like one that does not exist.
+    An account that is neither the user's nor shared with them raises `AccountNotFoundError`, exactly like one that does
+    not exist; what the user's role does not cover raises `NotAllowedError` (see `authorisation`). Both are written down.
     """
 
     def accounts(self, user_id: str) -> tuple[Account, ...]:
-        """The user's accounts, by name."""
+        """The user's accounts and those shared with them, by name; a shared one's name says whose it is."""
+        ...
+
+    def authorise(self, user_id: str, account_id: str, verb: Verb) -> Role:
+        """What the user is to the account, if that is enough for the verb."""
         ...
 
     def portfolio(self, user_id: str, account_id: str) -> Portfolio:
@@ -76,6 +82,10 @@ class Store(Protocol):
 
     def save_portfolios(self, user_id: str, portfolios: Iterable[Portfolio]) -> None:
         """Save all of them or none. An account that exists already gets the new holdings and keeps its target."""
+        ...
+
+    def rename_account(self, user_id: str, account_id: str, name: str) -> None:
+        """Give the account another name, for everybody who sees it."""
         ...
 
     def remove_account(self, user_id: str, account_id: str) -> None:
@@ -117,10 +127,11 @@ class QuoteCache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalCredentials:
-    """A local account as it is kept; the hash is argon2 and never shown."""
+    """A local account as it is kept; the hash is argon2 and never shown, and empty before a password was chosen."""
 
     user: User
     password_hash: str = field(repr=False)
+    disabled: bool = False
 
 
 class Directory(Protocol):
@@ -204,4 +215,130 @@ class Vault(Protocol):
 
     def open(self, user_id: str, name: str, sealed: bytes) -> bytes:
         """The secret again; raises `TokenUnreadableError`, which names nothing and prints nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """A user's second factor as it is kept. The seed is sealed; `last_step` is the step of the last code that counted."""
+
+    sealed_seed: bytes = field(repr=False)
+    confirmed: bool
+    last_step: int | None
+    recovery_codes_left: int
+
+
+class Credentials(Protocol):
+    """What local users prove themselves with. Whatever changes at the same moment, each code counts once."""
+
+    def has_local_users(self) -> bool:
+        """Whether a first local account was created already."""
+        ...
+
+    def create_first(self, user_name: str, password_hash: str, now: datetime) -> User | None:
+        """The first local account; None when there is one, even if it came a moment ago and by another worker."""
+        ...
+
+    def by_name(self, user_name: str) -> LocalCredentials | None:
+        """What is kept for a user name (compared without case), or None."""
+        ...
+
+    def of_user(self, user_id: str) -> LocalCredentials | None:
+        """What is kept for a user; None for one of a provider."""
+        ...
+
+    def rehash(self, user_id: str, before: str, after: str) -> None:
+        """The same password hashed anew; does nothing when another password was set meanwhile."""
+        ...
+
+    def change_password(self, user_id: str, password_hash: str, now: datetime, keep_session: str) -> None:
+        """A new password; every session of the user but this one ends with it."""
+        ...
+
+    def second_factor(self, user_id: str) -> SecondFactor | None:
+        """The second factor, confirmed or not; None when there is none."""
+        ...
+
+    def begin_second_factor(self, user_id: str, sealed_seed: bytes) -> None:
+        """Keep a seed to be confirmed, in place of one that never was; a confirmed one stays."""
+        ...
+
+    def confirm_second_factor(self, user_id: str, step: int, code_hashes: Iterable[str], now: datetime) -> None:
+        """From now on it is asked for; the step's code has counted."""
+        ...
+
+    def use_step(self, user_id: str, step: int) -> bool:
+        """Count a code; False when this one or a later one has counted."""
+        ...
+
+    def use_recovery_code(self, user_id: str, code_hash: str, now: datetime) -> bool:
+        """Count a recovery code; False when there is no such code or it was used."""
+        ...
+
+    def replace_recovery_codes(self, user_id: str, code_hashes: Iterable[str]) -> None:
+        """New recovery codes in place of all before."""
+        ...
+
+    def remove_second_factor(self, user_id: str) -> None:
+        """Forget seed and recovery codes; harmless when there are none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as whoever runs the installation sees them."""
+
+    user: User
+    user_name: str  # empty: of a provider
+    created_at: datetime
+    disabled_at: datetime | None
+    has_password: bool
+    has_second_factor: bool
+
+
+class People(Protocol):
+    """The users of an installation, for whoever runs it."""
+
+    def everybody(self) -> tuple[Person, ...]:
+        """All users, the oldest first."""
+        ...
+
+    def add(self, user_name: str, now: datetime) -> User:
+        """A local account without a password yet; raises `UserNameTakenError`."""
+        ...
+
+    def disable(self, user_id: str, now: datetime) -> None:
+        """No session any more, and no way to begin one."""
+        ...
+
+    def enable(self, user_id: str) -> None:
+        """As before; harmless when the user was not disabled."""
+        ...
+
+    def keep_password_code(self, user_id: str, code_hash: str, expires_at: datetime, now: datetime) -> None:
+        """Whoever has this code may choose the user's password, once. The old one and all sessions end at once."""
+        ...
+
+    def redeem_password_code(self, user_id: str, code_hash: str, password_hash: str, now: datetime) -> bool:
+        """Set the password the code allows to choose; False when the code is not the user's, used or too old."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How often in a row something was tried in vain, and when last."""
+
+    count: int
+    last: datetime
+
+
+class FailureLog(Protocol):
+    """Failed attempts, where every worker of an installation sees them."""
+
+    def revise(self, keys: Iterable[str], change: Callable[[Mapping[str, Failures]], Mapping[str, Failures]]) -> None:
+        """Replace what is known of these keys, alone with them; what `change` raises leaves everything as it was."""
+        ...
+
+    def forget(self, before: datetime) -> None:
+        """Drop what happened last before this moment."""
         ...

@@ -67,15 +67,16 @@ app_user = Table(
     CheckConstraint("kind IN ('oidc', 'local')", name="kind"),
 )
 
-# Nothing in this table signs anybody in: the session's id and the browser's key are here as hashes only.
+# Nothing in this table signs anybody in: the browser's cookies and the ticket for one are here as hashes only.
 sign_in_session = Table(
     "sign_in_session",
     metadata,
-    Column("id_hash", PlainText, primary_key=True),
+    Column("handle", PlainText, primary_key=True),  # names the session, inside and in lists; opens nothing
     Column("user_id", PlainText, ForeignKey("app_user.id", ondelete="CASCADE"), nullable=False),
-    Column("browser_hash", PlainText),
-    Column("salt", LargeBinary, nullable=False),
-    Column("handle", PlainText, nullable=False, unique=True),  # names the session in lists; opens nothing
+    Column("browser_hash", PlainText),  # of the cookie a browser has before anybody signs in
+    Column("cookie_hash", PlainText, unique=True),  # of the cookie it got for this session
+    Column("ticket_hash", PlainText, unique=True),  # of what the browser fetches that cookie with
+    Column("ticket_until", Moment),
     Column("device", PlainText, nullable=False),
     Column("provider", PlainText),  # None: a local account
     Column("sealed_id_token", LargeBinary),  # what the provider's own sign-out asks for
@@ -87,6 +88,20 @@ sign_in_session = Table(
     Index(None, "browser_hash"),
     Index(None, "began_at"),
     Index(None, "user_id"),
+)
+
+# Who is at a provider just now, and what the provider answered. Gone after minutes.
+sign_in_attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    Column("state_hash", PlainText, primary_key=True),
+    Column("browser_hash", PlainText, nullable=False),
+    Column("sealed_departure", LargeBinary),  # None: the tab that opened the pop-up knows
+    Column("sealed_answer", LargeBinary),
+    Column("began_at", Moment, nullable=False),
+    Column("answered_at", Moment),
+    Index(None, "browser_hash"),
+    Index(None, "began_at"),
 )
 
 # The seed is sealed; recovery codes are here as hashes only.
@@ -105,6 +120,15 @@ recovery_code = Table(
     _of_user(),
     Column("code_hash", PlainText, primary_key=True),
     Column("used_at", Moment),
+)
+
+# Whoever has the code may choose the user's password, once; it is here as a hash only.
+password_code = Table(
+    "password_code",
+    metadata,
+    _of_user(),
+    Column("code_hash", PlainText, nullable=False),
+    Column("expires_at", Moment, nullable=False),
 )
 
 # By the hash of what was typed, so that a password typed as a user name is not kept.
