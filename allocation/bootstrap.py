@@ -2,22 +2,23 @@
 
 from dataclasses import dataclass
 
-from allocation.adapters.aes_vault import AesVault
+from allocation.adapters.aes_vault import AesVault, key_id_of
 from allocation.adapters.demo import demo_store, demo_user
 from allocation.adapters.importers import TEMPLATE, read_accounts
-from allocation.adapters.key_ring import keys_in_file, keys_in_keyring, keys_in_text
+from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_quotes
-from allocation.adapters.sql.database import open_database
+from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
+from allocation.adapters.sql.sealed import keys_in_use
 from allocation.adapters.sql.store import SqlStore
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
+from allocation.errors import SettingsError
 from allocation.market import Market
 from allocation.ports import Directory, QuoteSource, Store, Trail, User, Vault
 from allocation.settings import Settings
-from allocation.vault import SealingKey
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
 
@@ -45,25 +46,41 @@ def workbench(settings: Settings) -> Workbench:
         SettingsError: the database cannot be opened, or the settings contradict one another.
     """
     database = open_database(settings.database_url.get_secret_value())
+    trail = SqlTrail(database)
     return Workbench(
         settings,
         SqlDirectory(database, settings.idle_limit, settings.absolute_limit),
-        SqlStore(database),
+        SqlStore(database, trail),
         Market(_quote_source(settings), SqlQuoteCache(database)),
-        SqlTrail(database),
-        AesVault(sealing_keys(settings)),
+        trail,
+        open_vault(key_place(settings), database),
     )
 
 
-def sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
-    """The keys of an installation, the one that seals first.
+def key_place(settings: Settings) -> KeyPlace:
+    """Where this installation keeps its sealing keys."""
+    if settings.secret_keys is not None:
+        return KeysInText(settings.secret_keys.get_secret_value())
+    return KeysInKeyring() if settings.keys_from == "keyring" else KeysInFile(settings.key_file)
+
+
+def open_vault(place: KeyPlace, database: Database) -> AesVault:
+    """The vault with the keys of this place; a first key is made where nothing was sealed yet.
 
     Raises:
-        SettingsError: there are none to be had, or others can read them.
+        SettingsError: others can read the keys, or the key of something sealed is not among them.
     """
-    if settings.secret_keys is not None:
-        return keys_in_text(settings.secret_keys.get_secret_value())
-    return keys_in_keyring() if settings.keys_from == "keyring" else keys_in_file(settings.key_file)
+    in_use = keys_in_use(database, key_id_of, lasting_only=True)
+    keys = place.read() or (() if in_use else place.make())
+    without_key = sum(in_use[key_id] for key_id in in_use.keys() - {key.id for key in keys})
+    if without_key:
+        things = "1 secret in the database was" if without_key == 1 else f"{without_key} secrets in the database were"
+        message = (
+            f"{things} sealed with a key that is not in {place.name}. Put the key back, beside the others. If it is lost, "
+            "`python -m allocation keys forget` removes what no key opens, and its owners connect again."
+        )
+        raise SettingsError(message, ("secret_keys",))
+    return AesVault(keys or place.make(), place.read)
 
 
 def _quote_source(settings: Settings) -> QuoteSource | None:

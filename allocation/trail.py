@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     ACTION_REFUSED = "action_refused"
     IMPORT = "import"
     ACCOUNT_REMOVED = "account_removed"
+    ACCOUNT_RENAMED = "account_renamed"
     TARGET_SAVED = "target_saved"
     PLAN_MADE = "plan_made"
     TRADES_DOWNLOADED = "trades_downloaded"

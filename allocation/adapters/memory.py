@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from allocation.adapters.stores import each_account_once
+from allocation.adapters.stores import account_name, each_account_once
+from allocation.authorisation import Role, Verb, require
 from allocation.errors import AccountNotFoundError
 from allocation.model import Account, Portfolio, PriceSource, Quote
 from allocation.targets import TargetAllocation
@@ -23,6 +24,12 @@ class MemoryStore:
         owned = (p.account for p in self._portfolios[user_id].values())
         return tuple(sorted(owned, key=lambda a: (a.name.casefold(), a.id)))
 
+    def authorise(self, user_id: str, account_id: str, verb: Verb) -> Role:
+        """Nothing is shared here: whoever has an account owns it."""
+        self.portfolio(user_id, account_id)
+        require(Role.OWNER, verb)
+        return Role.OWNER
+
     def portfolio(self, user_id: str, account_id: str) -> Portfolio:
         """What the account holds."""
         if account_id not in self._portfolios[user_id]:
@@ -32,6 +39,12 @@ class MemoryStore:
     def save_portfolios(self, user_id: str, portfolios: Iterable[Portfolio]) -> None:
         """Save all of them or none."""
         self._portfolios[user_id].update({p.account.id: p for p in each_account_once(portfolios)})
+
+    def rename_account(self, user_id: str, account_id: str, name: str) -> None:
+        """Give the account another name."""
+        known = self.portfolio(user_id, account_id)
+        account = replace(known.account, name=account_name(name))
+        self._portfolios[user_id][account_id] = replace(known, account=account)
 
     def remove_account(self, user_id: str, account_id: str) -> None:
         """Forget the account with its holdings and target."""

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from allocation.errors import DuplicateAccountError
+from allocation.errors import DuplicateAccountError, ImportFileError
+from allocation.imported import LONGEST_NAME
 from allocation.model import Portfolio
 
 
@@ -15,3 +16,17 @@ def each_account_once(portfolios: Iterable[Portfolio]) -> tuple[Portfolio, ...]:
     if twice:
         raise DuplicateAccountError(twice)
     return every
+
+
+def account_name(name: str) -> str:
+    """The name as it is kept.
+
+    Raises:
+        ImportFileError: it is empty, or too long to show.
+    """
+    kept = name.strip()
+    if not 0 < len(kept) <= LONGEST_NAME:
+        raise ImportFileError(
+            f"Give every account a name of 1 to {LONGEST_NAME} characters.", (name[:20] or "(empty)",)
+        )
+    return kept

@@ -11,6 +11,7 @@ from allocation.adapters.memory import MemoryStore
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.directory import SqlDirectory
 from allocation.adapters.sql.store import SqlStore
+from allocation.authorisation import Verb
 from allocation.errors import AccountNotFoundError, DuplicateAccountError
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote, SetAside, TaxLot, TaxTreatment
 from allocation.ports import Store
@@ -224,6 +225,8 @@ ACCOUNT_VERBS: dict[str, Callable[[Store, str, str], object]] = {
     "portfolio": lambda store, user, account: store.portfolio(user, account),
     "target": lambda store, user, account: store.target(user, account),
     "save_target": lambda store, user, account: store.save_target(user, account, TargetAllocation.of({"VTI": "0.5"})),
+    "authorise": lambda store, user, account: store.authorise(user, account, Verb.SEE),
+    "rename_account": lambda store, user, account: store.rename_account(user, account, "Mine now"),
     "remove_account": lambda store, user, account: store.remove_account(user, account),
 }
 

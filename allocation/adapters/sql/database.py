@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, select, true
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from allocation.adapters.sql.columns import PlainText
 from allocation.adapters.sql.schema import bring_up_to_date
 from allocation.errors import AllocationError, SettingsError, StoreUnavailableError
 
@@ -29,20 +30,37 @@ class Database:
         self._writer = engine.execution_options(**{_WRITES: True})
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction in which several questions see the same moment."""
+    def reading(self, user_id: str = "") -> Iterator[Connection]:
+        """A transaction in which several questions see the same moment, of one user's rows where one is named."""
         with _said_plainly(), self._reader.begin() as connection:
+            name_user(connection, user_id)
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that is kept when the block ends and undone when it raises."""
+    def writing(self, user_id: str = "") -> Iterator[Connection]:
+        """A transaction that is kept when the block ends and undone when it raises; of one user, as above."""
         with _said_plainly(), self._writer.begin() as connection:
+            name_user(connection, user_id)
             yield connection
 
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+
+
+def name_user(connection: Connection, user_id: str) -> None:
+    """Tell PostgreSQL whose transaction this is: its row-level security shows and takes no other rows.
+
+    Without a name there are none to be seen but those of the tables that are read before anybody is known.
+    """
+    if user_id:
+        tell(connection, "evenkeel.user_id", user_id)
+
+
+def tell(connection: Connection, setting: str, value: str) -> None:
+    """Set what the policies of PostgreSQL ask for, until the transaction ends; SQLite has none."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.set_config(setting, bindparam("value", value, PlainText), true())))
 
 
 def open_database(url_text: str) -> Database:

@@ -1,19 +1,26 @@
-"""The store on SQLite or PostgreSQL. Every statement names the user, so nobody else's rows are ever in reach."""
+"""The store on SQLite or PostgreSQL. Each account is reached by one function, which says whose it is and who may what."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, insert, select, update
 
 from allocation.adapters.sql import rows, tables
 from allocation.adapters.sql.database import Database
+from allocation.adapters.sql.on_record import refusals_on_record
+from allocation.adapters.sql.reach import Reached, is_share_id, may_work, reach, require_at_work, shared_with
 from allocation.adapters.sql.upsert import upsert
-from allocation.adapters.stores import each_account_once
-from allocation.errors import AccountNotFoundError
+from allocation.adapters.stores import account_name, each_account_once
+from allocation.authorisation import Role, Verb
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
+from allocation.ports import Trail
 from allocation.targets import TargetAllocation
+from allocation.trail import EventKind
+
+# What an import into somebody else's account brings; its name and taxes stay as the owner has them.
+_OF_HOLDINGS = ("cash", "as_of", "imported_at")
 
 
 def utc_now() -> datetime:
@@ -22,125 +29,170 @@ def utc_now() -> datetime:
 
 
 class SqlStore:
-    """A `Store` in a database."""
+    """A `Store` in a database.
 
-    def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
+    Args:
+        trail: where refusals and changes are written down.
+    """
+
+    def __init__(self, database: Database, trail: Trail | None = None, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
+        self._trail = trail
         self._now = now
 
     def accounts(self, user_id: str) -> tuple[Account, ...]:
-        """The user's accounts, by name."""
-        question = select(tables.account).where(tables.account.c.user_id == user_id)
-        with self._database.reading() as connection:
-            owned = [rows.account_of(row) for row in connection.execute(question).mappings()]
-        return tuple(sorted(owned, key=lambda a: (a.name.casefold(), a.id)))
+        """The user's accounts and those shared with them, by name."""
+        own = select(tables.account).where(tables.account.c.user_id == user_id, may_work(user_id))
+        with self._database.reading(user_id) as connection:
+            seen = [rows.account_of(row) for row in connection.execute(own).mappings()]
+            seen += [
+                found.shown(rows.account_of(_row(connection, found))) for found in shared_with(connection, user_id)
+            ]
+        return tuple(sorted(seen, key=lambda a: (a.name.casefold(), a.id)))
+
+    def authorise(self, user_id: str, account_id: str, verb: Verb) -> Role:
+        """What the user is to the account, if that is enough for the verb."""
+        with self._reaching(user_id, account_id, verb) as (_, found):
+            return found.role
 
     def portfolio(self, user_id: str, account_id: str) -> Portfolio:
         """What the account holds."""
-        with self._database.reading() as connection:
-            row = _account_row(connection, user_id, account_id)
-            aside = _lines(connection, tables.set_aside, user_id, account_id)
-            positions = _positions(connection, user_id, account_id)
-        return Portfolio(
-            rows.account_of(row), positions, row["cash"], row["as_of"], tuple(rows.set_aside_of(line) for line in aside)
-        )
+        with self._reaching(user_id, account_id, Verb.SEE) as (connection, found):
+            row = _row(connection, found)
+            aside = _lines(connection, tables.set_aside, found.key)
+            positions = _positions(connection, found.key)
+        account = found.shown(rows.account_of(row))
+        return Portfolio(account, positions, row["cash"], row["as_of"], tuple(map(rows.set_aside_of, aside)))
 
     def save_portfolios(self, user_id: str, portfolios: Iterable[Portfolio]) -> None:
         """Save all of them or none. An account that exists already gets the new holdings and keeps its target."""
         # In the order of their ids: two imports at once then wait for one another instead of locking each other out.
         every = sorted(each_account_once(portfolios), key=lambda p: p.account.id)
+        shared = next((p.account.id for p in every if is_share_id(p.account.id)), "")
         imported_at = self._now()
-        with self._database.writing() as connection:
+        with (
+            refusals_on_record(self._trail, user_id, Verb.IMPORT, shared),
+            self._database.writing(user_id) as connection,
+        ):
+            require_at_work(connection, user_id)
             for portfolio in every:
                 _save(connection, user_id, portfolio, imported_at)
+        for portfolio in every:
+            self._note(EventKind.IMPORT, user_id, portfolio.account.id, lines=len(portfolio.positions))
+
+    def rename_account(self, user_id: str, account_id: str, name: str) -> None:
+        """Give the account another name, for everybody who sees it."""
+        with self._changing(user_id, account_id, Verb.RENAME) as (connection, found):
+            connection.execute(update(tables.account).where(*_is(found)).values(name=account_name(name)))
+        self._note(EventKind.ACCOUNT_RENAMED, user_id, account_id)
 
     def remove_account(self, user_id: str, account_id: str) -> None:
         """Forget the account with its holdings and target."""
-        with self._database.writing() as connection:
-            _hold_account(connection, user_id, account_id)
-            connection.execute(
-                delete(tables.account).where(tables.account.c.user_id == user_id, tables.account.c.id == account_id)
-            )
+        with self._changing(user_id, account_id, Verb.REMOVE) as (connection, found):
+            connection.execute(delete(tables.account).where(*_is(found)))
+        self._note(EventKind.ACCOUNT_REMOVED, user_id, account_id)
 
     def target(self, user_id: str, account_id: str) -> TargetAllocation | None:
         """The saved target, or None before the first one was saved."""
-        saved = select(tables.target).where(
-            tables.target.c.user_id == user_id, tables.target.c.account_id == account_id
-        )
-        with self._database.reading() as connection:
-            _account_row(connection, user_id, account_id)
+        with self._reaching(user_id, account_id, Verb.SEE) as (connection, found):
+            saved = select(tables.target).where(*_of(tables.target, found.key))
             if connection.execute(saved).first() is None:
                 return None
-            return rows.target_of(_lines(connection, tables.target_weight, user_id, account_id))
+            return rows.target_of(_lines(connection, tables.target_weight, found.key))
 
     def save_target(self, user_id: str, account_id: str, target: TargetAllocation) -> None:
         """Save the target of an account in place of the one before."""
-        key = {"user_id": user_id, "account_id": account_id}
-        with self._database.writing() as connection:
-            _hold_account(connection, user_id, account_id)
-            connection.execute(upsert(tables.target, connection), {**key, "saved_at": self._now()})
-            _replace_lines(connection, tables.target_weight, key, rows.weight_rows(target, key))
+        with self._changing(user_id, account_id, Verb.CHANGE_TARGET) as (connection, found):
+            connection.execute(upsert(tables.target, connection), {**found.key, "saved_at": self._now()})
+            _replace_lines(connection, tables.target_weight, found.key, rows.weight_rows(target, found.key))
+        self._note(EventKind.TARGET_SAVED, user_id, account_id, lines=len(target.weights))
 
     def manual_prices(self, user_id: str) -> dict[str, Quote]:
         """Prices the user entered by hand, by symbol."""
-        question = select(tables.manual_price).where(tables.manual_price.c.user_id == user_id)
-        with self._database.reading() as connection:
+        question = select(tables.manual_price).where(tables.manual_price.c.user_id == user_id, may_work(user_id))
+        with self._database.reading(user_id) as connection:
             found = connection.execute(question).mappings().all()
         return {row["symbol"]: rows.quote_of(row, PriceSource.MANUAL) for row in found}
 
     def save_manual_price(self, user_id: str, quote: Quote) -> None:
         """Keep a price entered by hand."""
-        with self._database.writing() as connection:
+        with self._database.writing(user_id) as connection:
+            require_at_work(connection, user_id)
             connection.execute(upsert(tables.manual_price, connection), {"user_id": user_id, **rows.quote_row(quote)})
+        self._note(EventKind.PRICE_ENTERED, user_id, quote.symbol)
 
     def remove_manual_price(self, user_id: str, symbol: str) -> None:
         """Forget a price entered by hand; harmless when there is none."""
         price = tables.manual_price.c
-        with self._database.writing() as connection:
-            connection.execute(delete(tables.manual_price).where(price.user_id == user_id, price.symbol == symbol))
+        with self._database.writing(user_id) as connection:
+            require_at_work(connection, user_id)
+            gone = connection.execute(
+                delete(tables.manual_price).where(price.user_id == user_id, price.symbol == symbol)
+            )
+        if gone.rowcount:
+            self._note(EventKind.PRICE_REMOVED, user_id, symbol)
+
+    @contextmanager
+    def _reaching(self, user_id: str, account_id: str, verb: Verb) -> Iterator[tuple[Connection, Reached]]:
+        """A reading transaction with the account the user means; a refusal is written down."""
+        with (
+            refusals_on_record(self._trail, user_id, verb, account_id),
+            self._database.reading(user_id) as connection,
+        ):
+            yield connection, reach(connection, user_id, account_id, verb)
+
+    @contextmanager
+    def _changing(self, user_id: str, account_id: str, verb: Verb) -> Iterator[tuple[Connection, Reached]]:
+        """The same to write in, with the account held until it is done."""
+        with (
+            refusals_on_record(self._trail, user_id, verb, account_id),
+            self._database.writing(user_id) as connection,
+        ):
+            yield connection, reach(connection, user_id, account_id, verb, hold=True)
+
+    def _note(self, kind: EventKind, user_id: str, subject: str, lines: int | None = None) -> None:
+        if self._trail is not None and lines is None:
+            self._trail.record(kind, subject, user_id=user_id)
+        elif self._trail is not None:
+            self._trail.record(kind, subject, user_id=user_id, lines=lines)
 
 
-def _this_account(user_id: str, account_id: str) -> Select[Any]:
-    return select(tables.account).where(tables.account.c.user_id == user_id, tables.account.c.id == account_id)
+def _is(found: Reached) -> tuple[ColumnElement[bool], ...]:
+    return tables.account.c.user_id == found.owner_id, tables.account.c.id == found.account_id
 
 
-def _account_row(connection: Connection, user_id: str, account_id: str) -> RowMapping:
-    row = connection.execute(_this_account(user_id, account_id)).mappings().first()
-    if row is None:
-        raise AccountNotFoundError(account_id)
-    return row
+def _row(connection: Connection, found: Reached) -> RowMapping:
+    return connection.execute(select(tables.account).where(*_is(found))).mappings().one()
 
 
-def _hold_account(connection: Connection, user_id: str, account_id: str) -> None:
-    """Make sure of the account, and that nobody removes it before we are done."""
-    if connection.execute(_this_account(user_id, account_id).with_for_update()).first() is None:
-        raise AccountNotFoundError(account_id)
+def _of(table: Table, key: rows.Row) -> tuple[ColumnElement[bool], ...]:
+    return table.c.user_id == key["user_id"], table.c.account_id == key["account_id"]
 
 
-def _lines(connection: Connection, table: Table, user_id: str, account_id: str) -> list[RowMapping]:
+def _lines(connection: Connection, table: Table, key: rows.Row) -> list[RowMapping]:
     """The lines of an account in one of its tables, in the order in which they were saved."""
-    question = (
-        select(table)
-        .where(table.c.user_id == user_id, table.c.account_id == account_id)
-        .order_by(*table.primary_key.columns)
-    )
+    question = select(table).where(*_of(table, key)).order_by(*table.primary_key.columns)
     return list(connection.execute(question).mappings())
 
 
-def _positions(connection: Connection, user_id: str, account_id: str) -> tuple[Position, ...]:
+def _positions(connection: Connection, key: rows.Row) -> tuple[Position, ...]:
     lots: defaultdict[int, list[RowMapping]] = defaultdict(list)
-    for lot in _lines(connection, tables.tax_lot, user_id, account_id):
+    for lot in _lines(connection, tables.tax_lot, key):
         lots[lot["line"]].append(lot)
-    lines = _lines(connection, tables.position, user_id, account_id)
+    lines = _lines(connection, tables.position, key)
     return tuple(rows.position_of(line, lots[line["line"]]) for line in lines)
 
 
 def _save(connection: Connection, user_id: str, portfolio: Portfolio, imported_at: datetime) -> None:
+    fresh = {**rows.account_row(portfolio), "imported_at": imported_at}
     key = {"user_id": user_id, "account_id": portfolio.account.id}
-    connection.execute(
-        upsert(tables.account, connection),
-        {"user_id": user_id, **rows.account_row(portfolio), "imported_at": imported_at},
-    )
+    if is_share_id(portfolio.account.id):
+        found = reach(connection, user_id, portfolio.account.id, Verb.IMPORT, hold=True)
+        holdings = {name: fresh[name] for name in _OF_HOLDINGS}
+        connection.execute(update(tables.account).where(*_is(found)).values(**holdings))
+        key = found.key
+    else:
+        connection.execute(upsert(tables.account, connection), {"user_id": user_id, **fresh})
     # The old lots go with their positions.
     _replace_lines(connection, tables.position, key, rows.position_rows(portfolio.positions, key))
     _replace_lines(connection, tables.tax_lot, key, rows.lot_rows(portfolio.positions, key))
@@ -148,6 +200,6 @@ def _save(connection: Connection, user_id: str, portfolio: Portfolio, imported_a
 
 
 def _replace_lines(connection: Connection, table: Table, key: rows.Row, lines: list[rows.Row]) -> None:
-    connection.execute(delete(table).where(table.c.user_id == key["user_id"], table.c.account_id == key["account_id"]))
+    connection.execute(delete(table).where(*_of(table, key)))
     if lines:
         connection.execute(insert(table), lines)
