@@ -96,6 +96,18 @@ def _book(chosen: argparse.Namespace) -> Answer:
     return rebalance(chosen, _read_rules(chosen.rules) if chosen.rules else Rules())
 
 
+def _keys(chosen: argparse.Namespace) -> Answer:
+    from allocation.upkeep import look_after_keys  # noqa: PLC0415  no plan waits for a database
+
+    return look_after_keys(chosen.action)
+
+
+def _trail(chosen: argparse.Namespace) -> Answer:
+    from allocation.upkeep import check_trail  # noqa: PLC0415  as above
+
+    return check_trail(chosen.head)
+
+
 def _read_rules(name: str) -> Rules:
     """The `rules` of a request in a file of their own, read as strictly."""
     text = _read(name).removeprefix(BOM_UTF8)
@@ -109,7 +121,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         usage = (
             "Commands: plan REQUEST.json, frontier REQUEST.json, least-contribution REQUEST.json, schema, "
-            "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE"
+            "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE; for whoever runs the app: "
+            "keys new|list|rotate|reseal|retire|forget, trail verify"
         )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
@@ -142,6 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     book.add_argument("--workers", type=int, default=0, help="processes; as many as there are cores if not given")
     book.add_argument("--scheduler", help="the address of a Dask scheduler whose workers solve instead")
     book.set_defaults(command=_book)
+    keys = commands.add_parser("keys", help="the keys that seal secrets of the app")
+    keys.add_argument("action", choices=("new", "list", "rotate", "reseal", "retire", "forget"))
+    keys.set_defaults(command=_keys)
+    trail = commands.add_parser("trail", help="check the audit trail of the app, line by line")
+    trail.add_argument("action", choices=("verify",))
+    trail.add_argument("--head", help="what an earlier check printed as head: that line must still be there")
+    trail.set_defaults(command=_trail)
     return parser
 
 

@@ -58,6 +58,7 @@ class EventKind(StrEnum):
     ACCOUNT_UNSHARED = "account_unshared"
     TOKEN_UNREADABLE = "token_unreadable"  # noqa: S105  the name of an event
     KEYS_RESEALED = "keys_resealed"
+    SECRETS_FORGOTTEN = "secrets_forgotten"
 
 
 @dataclass(frozen=True, slots=True)

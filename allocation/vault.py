@@ -36,7 +36,7 @@ class SealingKey:
         if len(self.secret) != KEY_BYTES:
             raise SettingsError(
                 f"A secret key has {len(self.secret)} bytes; it must have {KEY_BYTES}. Make one with "
-                "`python -m allocation.keys new`.",
+                "`python -m allocation keys new`.",
                 ("secret_keys",),
             )
 
@@ -64,7 +64,7 @@ def read_keys(texts: Iterable[str], place: str) -> tuple[SealingKey, ...]:
     """
     written = [text.strip() for text in texts if text.strip()]
     if not written:
-        raise SettingsError(f"{place} holds no key. Make one with `python -m allocation.keys new`.", ("secret_keys",))
+        raise SettingsError(f"{place} holds no key. Make one with `python -m allocation keys new`.", ("secret_keys",))
     return tuple(_read(text, place) for text in written)
 
 
@@ -74,5 +74,5 @@ def _read(text: str, place: str) -> SealingKey:
             base64.b64decode(text.encode("ascii").translate(bytes.maketrans(b"-_", b"+/")), validate=True)
         )
     except (binascii.Error, UnicodeEncodeError):
-        message = f"{place} holds something that is not a key in base64. Make one with `python -m allocation.keys new`."
+        message = f"{place} holds something that is not a key in base64. Make one with `python -m allocation keys new`."
         raise SettingsError(message, ("secret_keys",)) from None

@@ -69,6 +69,12 @@ class SqlTrail:
         with self._database.reading() as connection:
             return _newest(connection)
 
+    def hash_of(self, number: int) -> str | None:
+        """The hash of a line; None where there is no such line."""
+        question = select(audit_event.c.hash).where(audit_event.c.number == number)
+        with self._database.reading() as connection:
+            return connection.execute(question).scalar_one_or_none()
+
     def first_break(self) -> Break | None:
         """Where the trail is not what was written; None when it is whole."""
         with self._database.reading() as connection:
