@@ -108,6 +108,12 @@ def _trail(chosen: argparse.Namespace) -> Answer:
     return check_trail(chosen.head)
 
 
+def _backup(chosen: argparse.Namespace) -> Answer:
+    from allocation.upkeep import back_up_database  # noqa: PLC0415  as above
+
+    return back_up_database(chosen.file)
+
+
 def _read_rules(name: str) -> Rules:
     """The `rules` of a request in a file of their own, read as strictly."""
     text = _read(name).removeprefix(BOM_UTF8)
@@ -122,7 +128,7 @@ class _Parser(argparse.ArgumentParser):
         usage = (
             "Commands: plan REQUEST.json, frontier REQUEST.json, least-contribution REQUEST.json, schema, "
             "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE; for whoever runs the app: "
-            "keys new|list|rotate|reseal|retire|forget, trail verify"
+            "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE"
         )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
@@ -162,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     trail.add_argument("action", choices=("verify",))
     trail.add_argument("--head", help="what an earlier check printed as head: that line must still be there")
     trail.set_defaults(command=_trail)
+    backup = commands.add_parser("backup", help="copy the app's running SQLite database to a file")
+    backup.add_argument("file", help="a file that does not exist yet")
+    backup.set_defaults(command=_backup)
     return parser
 
 

@@ -1,10 +1,12 @@
-"""What whoever runs an installation does from the command line: look after its keys, and check its audit trail."""
+"""What whoever runs an installation does from the command line: look after keys, check the audit trail, take a copy."""
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from allocation.adapters.aes_vault import AesVault, key_id_of
+from allocation.adapters.sql.backup import back_up
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.sealed import forget_lost, keys_in_use, seal_anew
 from allocation.adapters.sql.trail import SqlTrail
@@ -35,6 +37,12 @@ def check_trail(head: str | None = None) -> Answer:
         return {"whole": False, "first_broken_line": found.number, "reason": found.reason}, 1
     lines, newest = trail.head()
     return {"whole": True, "lines": lines, "head": f"{lines}:{newest}"}, 0
+
+
+def back_up_database(destination: str) -> Answer:
+    """A consistent copy of the installation's SQLite database, while it runs."""
+    size = back_up(load_settings().database_url.get_secret_value(), Path(destination))
+    return {"file": destination, "bytes": size}, 0
 
 
 def _new(_: Settings) -> Answer:
