@@ -8,8 +8,11 @@ from allocation.adapters.importers import TEMPLATE, read_accounts
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_quotes
+from allocation.adapters.sql.credentials import SqlCredentials
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
+from allocation.adapters.sql.failures import SqlFailureLog
+from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.sealed import keys_in_use
 from allocation.adapters.sql.store import SqlStore
@@ -17,7 +20,7 @@ from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
 from allocation.market import Market
-from allocation.ports import Directory, QuoteSource, Store, Trail, User, Vault
+from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Trail, User, Vault
 from allocation.settings import Settings
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
@@ -33,6 +36,9 @@ class Workbench:
     market: Market
     trail: Trail
     vault: Vault
+    credentials: Credentials
+    people: People
+    failures: FailureLog
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
@@ -54,6 +60,9 @@ def workbench(settings: Settings) -> Workbench:
         Market(_quote_source(settings), SqlQuoteCache(database)),
         trail,
         open_vault(key_place(settings), database),
+        SqlCredentials(database),
+        SqlPeople(database),
+        SqlFailureLog(database),
     )
 
 

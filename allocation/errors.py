@@ -312,6 +312,7 @@ class TooManyAttemptsError(AllocationError):
     code = "too_many_attempts"
 
     def __init__(self, wait_seconds: int) -> None:
+        self.wait_seconds = wait_seconds
         number, unit = (wait_seconds, "second") if wait_seconds < 90 else (-(-wait_seconds // 60), "minute")
         wait = f"{number} {unit}{'' if number == 1 else 's'}"
         super().__init__(f"Too many wrong passwords or codes. Try again in {wait}.", ("user_name",))

@@ -11,7 +11,7 @@ from allocation.errors import AllocationError, ProviderUnreachableError, Setting
 from allocation.ports import User
 from allocation.sign_in.discovery import ask_together
 from allocation.sign_in.id_token import Identity
-from allocation.sign_in.local import SHORTEST_PASSWORD
+from allocation.sign_in.passwords import SHORTEST_PASSWORD
 from allocation.sign_in.providers import Provider
 from allocation.utils import oauth
 from pages.shared import brand, shell, state

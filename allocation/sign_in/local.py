@@ -1,48 +1,49 @@
-"""Local accounts: a user name and a password on this installation, for a machine without an identity provider."""
+"""Local accounts: a user name and a password on this installation, for whoever has no identity provider."""
 
+import hashlib
 import hmac
-import re
-import threading
-import unicodedata
-from functools import cached_property
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-
-from allocation.errors import CredentialsError, NewAccountError
-from allocation.ports import Directory, User
+from allocation.errors import CredentialsError, NewAccountError, PasswordCodeError, PasswordError
+from allocation.ports import Credentials, LocalCredentials, People, Trail, User
+from allocation.sign_in.passwords import LONGEST_USER_NAME, Passwords, check_new_password, check_user_name, normal
 from allocation.sign_in.patience import Patience
+from allocation.trail import EventKind
 
-LONGEST_USER_NAME = 64
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
-FEWEST_DIFFERENT_CHARACTERS = 5
-_USER_NAME = re.compile(rf"[^\W_][\w.@+-]{{0,{LONGEST_USER_NAME - 1}}}")
-# The words that lists of stolen passwords are made of; a password that is little else is guessed in seconds.
-_COMMON = re.compile(
-    r"password|passw0rd|p@ssw0rd|qwerty(uiop)?|asdfgh(jkl)?|zxcvbn(m)?|letmein|welcome|iloveyou|football|baseball"
-    r"|dragon|monkey|sunshine|princess|superman|trustno1|changeme|administrator|admin|evenkeel|abc123|1q2w3e4r(5t)?"
-)
-_FEWEST_UNCOMMON_CHARACTERS = 6
+CODE_GOOD_FOR = timedelta(hours=24)
+_CODE_BYTES = 16
 
 
 class LocalAccounts:
-    """Creates the first local account and checks passwords, patiently but not endlessly.
+    """Creates the first local account, checks passwords, patiently but not endlessly, and changes them.
 
     Args:
         setup_code: what the creator of the first account must know, where others than the owner can reach the page.
     """
 
-    def __init__(self, directory: Directory, patience: Patience | None = None, setup_code: str = "") -> None:
-        self._directory = directory
-        self._patience = patience or Patience()
+    def __init__(
+        self,
+        credentials: Credentials,
+        people: People,
+        patience: Patience,
+        trail: Trail,
+        setup_code: str = "",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._credentials = credentials
+        self._people = people
+        self._patience = patience
+        self._trail = trail
         self._setup_code = setup_code
-        self._creating = threading.Lock()
-        self._hasher = PasswordHasher()
+        self._now = now
+        self._passwords = Passwords()
 
     @property
     def first_run(self) -> bool:
         """Whether nobody created a local account yet."""
-        return not self._directory.has_local_users()
+        return not self._credentials.has_local_users()
 
     @property
     def asks_for_code(self) -> bool:
@@ -58,78 +59,96 @@ class LocalAccounts:
         if not hmac.compare_digest(setup_code.strip().encode("utf-8", "replace"), self._setup_code.encode()):
             raise NewAccountError("This is not the setup code. Copy it from the log of the server.", ("setup_code",))
         name, secret = check_user_name(user_name), check_new_password(password, user_name)
-        with self._creating:
-            if not self.first_run:
-                raise NewAccountError("The first account exists already. Sign in with it.", ("user_name",))
-            return self._directory.create_local_user(name, self._hasher.hash(secret))
+        user = self._credentials.create_first(name, self._passwords.hash(secret), self._now())
+        if user is None:
+            raise NewAccountError("The first account exists already. Sign in with it.", ("user_name",))
+        self._trail.record(EventKind.USER_CREATED, user.id, user_id=user.id, by="setup")
+        return user
 
-    def check(self, user_name: str, password: str) -> User:
+    def check(self, user_name: str, password: str, address: str = "") -> User:
         """Whose credentials these are.
+
+        Args:
+            address: where the attempt comes from; empty when nobody knows.
 
         Raises:
             CredentialsError: unknown name or wrong password; the two answer alike, in about the same time.
             TooManyAttemptsError: after several wrong passwords, for a while.
         """
-        name = _normal(user_name[: LONGEST_USER_NAME + 1]).strip()  # what no account is called is not worth remembering
-        attempt = self._patience.attempt(name.casefold())
-        known = self._directory.local_credentials(name)
-        expected = known.password_hash if known else self._hash_of_nobody
-        if not self._matches(expected, password) or known is None:
+        name = normal(user_name[: LONGEST_USER_NAME + 1]).strip()  # what no account is called is not worth remembering
+        known = self._try(name, password, address, lambda: self._credentials.by_name(name))
+        if known is None or known.disabled:
             raise CredentialsError
-        self._patience.succeeded(attempt)
         return known.user
 
-    def _matches(self, password_hash: str, password: str) -> bool:
-        # One character more than the longest never matches, and hashing stays cheap.
-        secret = _normal(password[: LONGEST_PASSWORD + 1])
+    def confirm(self, user: User, password: str, address: str = "") -> LocalCredentials:
+        """Somebody who is signed in gives the password again.
+
+        Raises:
+            PasswordError: it is not the password.
+            TooManyAttemptsError: after several wrong passwords, for a while.
+        """
+        known = self._try(user.name, password, address, lambda: self._credentials.of_user(user.id))
+        if known is None:
+            raise PasswordError
+        return known
+
+    def change_password(self, user: User, old: str, new: str, keep_session: str, address: str = "") -> None:
+        """A new password; every other session of the user ends.
+
+        Raises:
+            PasswordError: the old one is not right.
+            NewAccountError: the new one is unfit, or the old one.
+        """
         try:
-            return self._hasher.verify(password_hash, secret)
-        except (VerificationError, InvalidHashError):
-            return False
+            self.confirm(user, old, address)
+        except PasswordError:
+            self._trail.record(EventKind.PASSWORD_CHANGE_REFUSED, user.id, user_id=user.id)
+            raise
+        secret = check_new_password(new, user.name)
+        if normal(old) == secret:
+            raise NewAccountError("Choose a password that is not the one before.", ("password",))
+        self._credentials.change_password(user.id, self._passwords.hash(secret), self._now(), keep_session)
+        self._trail.record(EventKind.PASSWORD_CHANGED, user.id, user_id=user.id)
 
-    @cached_property
-    def _hash_of_nobody(self) -> str:
-        """What an unknown name is checked against, so that it takes as long as a known one."""
-        return self._hasher.hash("a password that nobody has")
+    def new_password_code(self, user: User) -> str:
+        """A code with which the user may choose a password, once and within a day; the old one ends now."""
+        code, now = secrets.token_urlsafe(_CODE_BYTES), self._now()
+        self._people.keep_password_code(user.id, _hash(code), now + CODE_GOOD_FOR, now)
+        return code
+
+    def redeem(self, user_name: str, code: str, password: str, address: str = "") -> None:
+        """Choose a password with a code.
+
+        Raises:
+            PasswordCodeError: name and code do not belong together, or the code was used or is too old.
+            NewAccountError: the password is unfit; the code is still good.
+            TooManyAttemptsError: after several wrong codes, for a while.
+        """
+        secret = check_new_password(password, user_name)
+        name = normal(user_name[: LONGEST_USER_NAME + 1]).strip()
+        attempt = self._patience.attempt(name.casefold(), address)
+        known, new_hash = self._credentials.by_name(name), self._passwords.hash(secret)
+        user_id = known.user.id if known else ""
+        if not self._people.redeem_password_code(user_id, _hash(code.strip()), new_hash, self._now()):
+            raise PasswordCodeError
+        self._patience.succeeded(attempt)
+        self._trail.record(EventKind.PASSWORD_CHANGED, user_id, user_id=user_id, by="code")
+
+    def _try(
+        self, name: str, password: str, address: str, find: Callable[[], LocalCredentials | None]
+    ) -> LocalCredentials | None:
+        """The credentials, if the password is theirs; its hash is brought up to date on the way."""
+        attempt = self._patience.attempt(name.casefold(), address)
+        known = find()
+        if not self._passwords.matches(known.password_hash if known else "", password) or known is None:
+            return None
+        self._patience.succeeded(attempt)
+        if self._passwords.is_outdated(known.password_hash):
+            self._credentials.rehash(known.user.id, known.password_hash, self._passwords.hash(password))
+        return known
 
 
-def check_user_name(user_name: str) -> str:
-    """The user name in its normal form, if an account may be called that."""
-    name = _normal(user_name).strip()
-    if not _USER_NAME.fullmatch(name):
-        raise NewAccountError(
-            "Choose a user name of up to 64 letters, digits and . _ @ + - characters, starting with a letter or digit.",
-            ("user_name",),
-        )
-    return name
-
-
-def check_new_password(password: str, user_name: str) -> str:
-    """The password in its normal form, if it is long enough and not among the first that anybody would try."""
-    secret = _normal(password)
-    if len(secret) < SHORTEST_PASSWORD:
-        _refuse(f"Choose a password of at least {SHORTEST_PASSWORD} characters; a few words in a row are fine.")
-    if len(secret) > LONGEST_PASSWORD:
-        _refuse(f"Choose a password of at most {LONGEST_PASSWORD} characters.")
-    plain = secret.casefold()
-    if plain.strip() == _normal(user_name).strip().casefold():
-        _refuse("Choose a password that is not the user name.")
-    rest = re.sub(r"\d+|\W+", "", _COMMON.sub("", plain))
-    if len(set(plain)) < FEWEST_DIFFERENT_CHARACTERS or (
-        _COMMON.search(plain) and len(rest) < _FEWEST_UNCOMMON_CHARACTERS
-    ):
-        _refuse(
-            "This password is among the first that anybody would try. Choose a few words in a row that only you know."
-        )
-    if plain.isdigit():
-        _refuse("Choose a password with letters in it, not only digits.")
-    return secret
-
-
-def _refuse(sentence: str) -> None:
-    raise NewAccountError(sentence, ("password",))
-
-
-def _normal(text: str) -> str:
-    """One form for what looks the same, so that any keyboard can type it (NIST SP 800-63B, section 5.1.1.2)."""
-    return unicodedata.normalize("NFKC", text)
+def _hash(code: str) -> str:
+    # The code is long and random; a slow hash would add nothing.
+    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()

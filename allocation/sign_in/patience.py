@@ -1,61 +1,94 @@
-"""How long somebody who keeps guessing has to wait: longer each time, for each user name by itself."""
+"""How long somebody who keeps guessing has to wait: longer each time, for each user name and each address by itself."""
 
+import hashlib
 import math
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from allocation.errors import TooManyAttemptsError
+from allocation.ports import FailureLog, Failures
 
-FREE_ATTEMPTS = 5
-LONGEST_WAIT_SECONDS = 300.0
-FORGET_SECONDS = 3600.0
-MOST_NAMES = 10_000
+LONGEST_WAIT = timedelta(minutes=5)
+FORGOTTEN_AFTER = timedelta(hours=1)
+# For one name, from one address; for one name, from anywhere; from one address, whatever the name. The second is wider
+# than the first, so that somebody elsewhere who guesses does not make the right person wait; the third is for offices.
+FREE_ATTEMPTS, FREE_FROM_ANYWHERE, FREE_FROM_ADDRESS = 5, 50, 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Failures:
-    count: int
-    last: float
+class Attempt:
+    """An attempt under way: what it counts for, and how many attempts each of those has free."""
+
+    own: Mapping[str, int]
+    shared: Mapping[str, int]
 
     @property
-    def wait_seconds(self) -> float:
-        """1, 2, 4 … seconds after the free attempts are used up."""
-        excess = self.count - FREE_ATTEMPTS
-        return 0.0 if excess < 0 else min(LONGEST_WAIT_SECONDS, 2.0 ** min(excess, 20))
+    def free(self) -> Mapping[str, int]:
+        """All of them."""
+        return {**self.own, **self.shared}
 
 
 class Patience:
-    """Failures by user name, in the memory of this process."""
+    """Failures in the database, where all workers of an installation see them."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, log: FailureLog, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._log = log
+        self._now = now
 
-    def attempt(self, name: str) -> str:
+    def attempt(self, name: str, address: str = "") -> Attempt:
         """Counts as a failure until `succeeded`, so that guesses made at the same moment all count.
 
-        Raises:
-            TooManyAttemptsError: it is too early for another attempt; says how long to wait.
-        """
-        with self._lock:
-            now = self._clock()
-            before = self._failures.get(name, _Failures(0, now))
-            if now - before.last > FORGET_SECONDS:
-                before = _Failures(0, now)
-            left = before.last + before.wait_seconds - now
-            if before.count and left > 0:
-                raise TooManyAttemptsError(math.ceil(left))
-            self._failures[name] = _Failures(before.count + 1, now)
-            self._failures.move_to_end(name)
-            if len(self._failures) > MOST_NAMES:
-                self._failures.popitem(last=False)
-            return name
+        Args:
+            name: whose secret is tried.
+            address: where from; empty when nobody knows.
 
-    def succeeded(self, name: str) -> None:
-        """The password was right: forget the failures."""
-        with self._lock:
-            self._failures.pop(name, None)
+        Raises:
+            TooManyAttemptsError: it is too early for another attempt, and this one does not count; says how long to wait.
+        """
+        attempt, now = _attempt(name, address), self._now()
+        self._log.forget(now - FORGOTTEN_AFTER)
+
+        def one_more(before: Mapping[str, Failures]) -> Mapping[str, Failures]:
+            wait = max(wait_after(before.get(key), free, now) for key, free in attempt.free.items())
+            if wait > timedelta(0):
+                raise TooManyAttemptsError(math.ceil(wait.total_seconds()))
+            return {key: _one_more(before.get(key), now) for key in attempt.free}
+
+        self._log.revise(attempt.free, one_more)
+        return attempt
+
+    def succeeded(self, attempt: Attempt) -> None:
+        """The secret was right: forget the failures of its name, and this one of its address."""
+
+        def taken_back(before: Mapping[str, Failures]) -> Mapping[str, Failures]:
+            left = {key: 0 if key in attempt.own else max(0, tally.count - 1) for key, tally in before.items()}
+            return {key: replace(before[key], count=count) for key, count in left.items()}
+
+        self._log.revise(attempt.free, taken_back)
+
+
+def wait_after(failures: Failures | None, free: int, now: datetime) -> timedelta:
+    """How long still to wait: after the free attempts 1, 2, 4 … seconds from the last failure, up to five minutes."""
+    if failures is None or failures.count < free or now - failures.last > FORGOTTEN_AFTER:
+        return timedelta(0)
+    whole = min(LONGEST_WAIT, timedelta(seconds=2.0 ** min(failures.count - free, 20)))
+    # A clock that was set back must not make anybody wait for longer than was said.
+    return min(whole, failures.last + whole - now)
+
+
+def _one_more(before: Failures | None, now: datetime) -> Failures:
+    known = before is not None and now - before.last <= FORGOTTEN_AFTER
+    return Failures(before.count + 1 if known and before else 1, now)
+
+
+def _attempt(name: str, address: str) -> Attempt:
+    own = {_key("name and address", name, address): FREE_ATTEMPTS}
+    if not address:
+        return Attempt(own, {})
+    return Attempt({**own, _key("name", name): FREE_FROM_ANYWHERE}, {_key("address", address): FREE_FROM_ADDRESS})
+
+
+def _key(*parts: str) -> str:
+    """A hash: a password typed as a user name must not stand in the database."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()

@@ -12,7 +12,9 @@ from allocation.sign_in.demos import Demos
 from allocation.sign_in.departures import Departures
 from allocation.sign_in.local import LocalAccounts
 from allocation.sign_in.mailbox import Mailbox
+from allocation.sign_in.patience import Patience
 from allocation.sign_in.providers import is_loopback
+from allocation.sign_in.second_factor import SecondFactors
 
 _log = logging.getLogger("evenkeel.sign_in")
 _SETUP_CODE_BYTES = 8
@@ -33,16 +35,24 @@ def workbench() -> Workbench:
 
 @st.cache_resource(show_spinner=False)
 def local_accounts() -> LocalAccounts:
-    """The local accounts, with the memory of wrong passwords.
+    """The local accounts.
 
     On a server that others can reach, the first account must not be for whoever comes first.
     """
     this_machine_only = is_loopback(st.get_option("server.address") or "") and not workbench().settings.base_url
     code = "" if this_machine_only else secrets.token_hex(_SETUP_CODE_BYTES)
-    accounts = LocalAccounts(workbench().directory, setup_code=code)
+    bench = workbench()
+    accounts = LocalAccounts(bench.credentials, bench.people, Patience(bench.failures), bench.trail, code)
     if code and accounts.first_run:
         _log.warning("There is no local account yet. The setup code for the first one is %s", code)
     return accounts
+
+
+@st.cache_resource(show_spinner=False)
+def second_factors() -> SecondFactors:
+    """The second factors of local accounts."""
+    bench = workbench()
+    return SecondFactors(bench.credentials, bench.vault, Patience(bench.failures), bench.trail)
 
 
 @st.cache_resource(show_spinner=False)

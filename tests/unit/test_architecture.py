@@ -37,7 +37,7 @@ LAYERS = {
     "sign_in": Layer(
         ("sign_in", "utils"),
         knows=("core", "ports", "story"),
-        libraries=("pydantic", "httpx", "joserfc", "argon2"),
+        libraries=("pydantic", "httpx", "joserfc", "argon2", "segno"),
     ),
     "adapters": Layer(("adapters",), knows=("core", "ports")),
     "settings": Layer(

@@ -1,56 +1,52 @@
-"""Local accounts, patience with guessing, demos and the mailbox: who is let in, and for how long."""
+"""Local accounts: who is let in, which passwords there may be, and how they are kept and changed."""
 
-from datetime import UTC, datetime, timedelta
-from typing import cast
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 
-from allocation.errors import CredentialsError, NewAccountError, TooManyAttemptsError
-from allocation.market import Market
-from allocation.ports import Directory, LocalCredentials, Store, User
-from allocation.sign_in.demos import KEPT_FOR, MOST_VISITS, Demos
-from allocation.sign_in.local import LONGEST_USER_NAME, LocalAccounts, check_new_password, check_user_name
-from allocation.sign_in.mailbox import KEPT_SECONDS, MOST_ANSWERS, Mailbox
-from allocation.sign_in.patience import FORGET_SECONDS, FREE_ATTEMPTS, LONGEST_WAIT_SECONDS, MOST_NAMES, Patience
+from allocation.errors import (
+    CredentialsError,
+    NewAccountError,
+    PasswordCodeError,
+    PasswordError,
+    TooManyAttemptsError,
+    UserNameTakenError,
+)
+from allocation.ports import User
+from allocation.sign_in.local import CODE_GOOD_FOR, LocalAccounts
+from allocation.sign_in.passwords import MOST_AT_ONCE, Passwords, check_new_password, check_user_name
+from tests.installation import NOON, PASSWORD, Installation, new_database
 
-PASSWORD = "correct horse battery"
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-class FewUsers:
-    """A directory of local users, in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, LocalCredentials] = {}
-
-    def has_local_users(self) -> bool:
-        return bool(self.kept)
-
-    def create_local_user(self, user_name: str, password_hash: str) -> User:
-        user = User(f"user-{len(self.kept) + 1}", user_name)
-        self.kept[user_name.casefold()] = LocalCredentials(user, password_hash)
-        return user
-
-    def local_credentials(self, user_name: str) -> LocalCredentials | None:
-        return self.kept.get(user_name.casefold())
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
+ANOTHER = "another horse battery"
 
 
 @pytest.fixture
-def users() -> FewUsers:
-    return FewUsers()
+def here(tmp_path: Path) -> Iterator[Installation]:
+    """An installation nobody used yet."""
+    database = new_database(tmp_path)
+    yield Installation(database)
+    database.close()
 
 
 @pytest.fixture
-def accounts(users: FewUsers) -> LocalAccounts:
-    return LocalAccounts(cast("Directory", users))
+def accounts(here: Installation) -> LocalAccounts:
+    return here.accounts
+
+
+@pytest.fixture
+def jane(accounts: LocalAccounts) -> User:
+    return accounts.create_first("jane", PASSWORD)
+
+
+def hash_kept(here: Installation) -> str:
+    known = here.credentials.by_name("jane")
+    assert known is not None
+    return known.password_hash
 
 
 def test_the_first_account_can_be_created_once(accounts: LocalAccounts) -> None:
@@ -64,8 +60,10 @@ def test_the_first_account_can_be_created_once(accounts: LocalAccounts) -> None:
 
 
 @pytest.mark.parametrize("guess", ["", "wrong", "c0de-from-the-lo", "\ud800", "ç"])
-def test_where_others_reach_the_page_the_first_account_needs_the_code_from_the_log(users: FewUsers, guess: str) -> None:
-    accounts = LocalAccounts(cast("Directory", users), setup_code="c0de-from-the-log")
+def test_where_others_reach_the_page_the_first_account_needs_the_code_from_the_log(
+    here: Installation, guess: str
+) -> None:
+    accounts = Installation(here.database, setup_code="c0de-from-the-log").accounts
 
     with pytest.raises(NewAccountError, match="setup code") as refusal:
         accounts.create_first("mallory", PASSWORD, guess)
@@ -75,41 +73,38 @@ def test_where_others_reach_the_page_the_first_account_needs_the_code_from_the_l
     assert accounts.create_first("jane", PASSWORD, " c0de-from-the-log ").name == "jane"
 
 
-class NotingPatience(Patience):
-    """Also tells which names it was asked to remember."""
+def test_a_password_is_kept_as_an_argon2id_hash_of_the_recommended_strength(here: Installation, jane: User) -> None:
+    kept = extract_parameters(hash_kept(here))
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def attempt(self, name: str) -> str:
-        self.names.append(name)
-        return super().attempt(name)
+    assert hash_kept(here).startswith("$argon2id$")
+    assert PASSWORD not in hash_kept(here)
+    assert (kept.memory_cost, kept.time_cost, kept.parallelism) == (65_536, 3, 4)  # RFC 9106, section 4
+    assert (kept.salt_len, kept.hash_len) == (16, 32)
 
 
-def test_an_endless_user_name_is_not_remembered(users: FewUsers) -> None:
-    patience = NotingPatience()
-    accounts = LocalAccounts(cast("Directory", users), patience)
+def test_a_hash_made_with_other_parameters_is_made_anew_at_the_next_sign_in(here: Installation, jane: User) -> None:
+    weaker = PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
+    here.credentials.rehash(jane.id, hash_kept(here), weaker)
+    assert hash_kept(here) == weaker
+
+    assert here.accounts.check("jane", PASSWORD) == jane
+
+    assert not Passwords().is_outdated(hash_kept(here))
+    assert here.accounts.check("jane", PASSWORD) == jane
+
+
+def test_a_wrong_password_leaves_an_old_hash_as_it_is(here: Installation, jane: User) -> None:
+    weaker = PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
+    here.credentials.rehash(jane.id, hash_kept(here), weaker)
 
     with pytest.raises(CredentialsError):
-        accounts.check("n" * 1_000_000, PASSWORD)
+        here.accounts.check("jane", ANOTHER)
 
-    assert max(map(len, patience.names)) <= LONGEST_USER_NAME + 1
-
-
-def test_a_password_is_kept_as_an_argon2_hash(accounts: LocalAccounts, users: FewUsers) -> None:
-    accounts.create_first("jane", PASSWORD)
-
-    kept = users.kept["jane"].password_hash
-
-    assert kept.startswith("$argon2id$")
-    assert PASSWORD not in kept
+    assert hash_kept(here) == weaker
 
 
-def test_the_right_password_says_who_it_is(accounts: LocalAccounts) -> None:
-    created = accounts.create_first("jane", PASSWORD)
-
-    assert accounts.check("Jane ", PASSWORD) == created
+def test_the_right_password_says_who_it_is(accounts: LocalAccounts, jane: User) -> None:
+    assert accounts.check("Jane ", PASSWORD) == jane
 
 
 def test_a_password_may_be_typed_on_another_keyboard(accounts: LocalAccounts) -> None:
@@ -123,22 +118,169 @@ def test_a_password_may_be_typed_on_another_keyboard(accounts: LocalAccounts) ->
     ("name", "password"),
     [("jane", "wrong horse battery"), ("jane", ""), ("jane", PASSWORD + "x" * 10_000), ("nobody", PASSWORD), ("", "")],
 )
-def test_wrong_and_unknown_answer_alike(accounts: LocalAccounts, name: str, password: str) -> None:
-    accounts.create_first("jane", PASSWORD)
-
+def test_wrong_and_unknown_answer_alike(accounts: LocalAccounts, jane: User, name: str, password: str) -> None:
     with pytest.raises(CredentialsError, match="User name and password do not match"):
         accounts.check(name, password)
 
 
-def test_an_unknown_name_is_hashed_like_a_known_one(accounts: LocalAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    accounts.create_first("jane", PASSWORD)
-    checked: list[str] = []
-    monkeypatch.setattr(LocalAccounts, "_matches", lambda _, kept, __: checked.append(kept) or True)
+def test_a_disabled_user_is_answered_like_one_who_is_not_there(here: Installation, jane: User) -> None:
+    here.people.disable(jane.id, NOON)
 
     with pytest.raises(CredentialsError):
-        accounts.check("nobody", PASSWORD)
+        here.accounts.check("jane", PASSWORD)
 
-    assert checked[0].startswith("$argon2id$")
+    here.people.enable(jane.id)
+    assert here.accounts.check("jane", PASSWORD) == jane
+
+
+@pytest.mark.parametrize("name", ["nobody", "invited"])
+def test_where_there_is_no_password_a_hash_is_checked_all_the_same(
+    here: Installation, jane: User, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.people.add("invited", NOON)
+    checked: list[str] = []
+    as_before = PasswordHasher.verify
+
+    def noted(hasher: PasswordHasher, kept: str, secret: str) -> bool:
+        checked.append(kept)
+        return as_before(hasher, kept, secret)
+
+    monkeypatch.setattr(PasswordHasher, "verify", noted)
+    for password in (PASSWORD, "a password that nobody has", ""):
+        with pytest.raises(CredentialsError):
+            here.accounts.check(name, password)
+
+    assert [kept[:10] for kept in checked] == ["$argon2id$"] * 3
+
+
+def test_an_endless_user_name_and_password_cost_no_more_than_others(accounts: LocalAccounts, jane: User) -> None:
+    with pytest.raises(CredentialsError):
+        accounts.check("n" * 1_000_000, "p" * 10_000_000)
+
+
+def test_who_keeps_guessing_has_to_wait_in_every_worker(here: Installation, jane: User) -> None:
+    workers = [Installation(here.database).accounts for _ in range(5)]
+    for worker in workers:
+        with pytest.raises(CredentialsError):
+            worker.check("jane", "a wrong password")
+
+    with pytest.raises(TooManyAttemptsError):
+        here.accounts.check("jane", PASSWORD)
+
+    here.clock.tick(1)
+    assert here.accounts.check("jane", PASSWORD) == jane
+
+
+def test_a_new_password_takes_the_place_of_the_old_one_and_is_written_down(here: Installation, jane: User) -> None:
+    here.accounts.change_password(jane, PASSWORD, ANOTHER, keep_session="")
+
+    assert here.accounts.check("jane", ANOTHER) == jane
+    with pytest.raises(CredentialsError):
+        here.accounts.check("jane", PASSWORD)
+    assert here.told() == ["user_created", "password_changed"]
+
+
+@pytest.mark.parametrize("new", ["short", PASSWORD, "jane", "password12345"])
+def test_an_unfit_new_password_changes_nothing(here: Installation, jane: User, new: str) -> None:
+    with pytest.raises(NewAccountError):
+        here.accounts.change_password(jane, PASSWORD, new, keep_session="")
+
+    assert here.accounts.check("jane", PASSWORD) == jane
+
+
+def test_without_the_old_password_there_is_no_new_one(here: Installation, jane: User) -> None:
+    for _ in range(5):
+        with pytest.raises(PasswordError):
+            here.accounts.change_password(jane, "a wrong password", ANOTHER, keep_session="")
+
+    with pytest.raises(TooManyAttemptsError):
+        here.accounts.change_password(jane, PASSWORD, ANOTHER, keep_session="")
+    assert here.told() == ["user_created", *["password_change_refused"] * 5]
+
+
+def test_whoever_is_added_chooses_a_password_with_a_code_that_works_once(here: Installation, jane: User) -> None:
+    mary = here.people.add("Mary", NOON)
+    code = here.accounts.new_password_code(mary)
+
+    here.accounts.redeem("mary", f" {code} ", ANOTHER)
+
+    assert here.accounts.check("MARY", ANOTHER) == mary
+    with pytest.raises(PasswordCodeError):
+        here.accounts.redeem("mary", code, "yet another battery")
+
+
+@pytest.mark.parametrize("name", ["jane", "nobody", "mary "])
+def test_a_code_is_good_for_its_user_only_and_every_refusal_is_alike(here: Installation, jane: User, name: str) -> None:
+    code = here.accounts.new_password_code(here.people.add("Mary", NOON))
+
+    with pytest.raises(PasswordCodeError, match="do not match"):
+        here.accounts.redeem(name, code if name != "mary " else code + "x", ANOTHER)
+
+    assert here.accounts.check("jane", PASSWORD) == jane
+
+
+def test_a_code_is_good_for_a_day(here: Installation, jane: User) -> None:
+    code = here.accounts.new_password_code(jane)
+    here.clock.tick(CODE_GOOD_FOR.total_seconds())
+
+    with pytest.raises(PasswordCodeError):
+        here.accounts.redeem("jane", code, ANOTHER)
+
+
+def test_a_code_ends_the_old_password_at_once_and_the_code_before_it(here: Installation, jane: User) -> None:
+    earlier = here.accounts.new_password_code(jane)
+    later = here.accounts.new_password_code(jane)
+
+    with pytest.raises(CredentialsError):
+        here.accounts.check("jane", PASSWORD)
+    with pytest.raises(PasswordCodeError):
+        here.accounts.redeem("jane", earlier, ANOTHER)
+    here.accounts.redeem("jane", later, ANOTHER)
+    assert here.accounts.check("jane", ANOTHER) == jane
+
+
+def test_an_unfit_password_does_not_use_up_the_code(here: Installation, jane: User) -> None:
+    code = here.accounts.new_password_code(jane)
+
+    with pytest.raises(NewAccountError):
+        here.accounts.redeem("jane", code, "short")
+
+    here.accounts.redeem("jane", code, ANOTHER)
+
+
+def test_who_guesses_codes_has_to_wait(here: Installation, jane: User) -> None:
+    for _ in range(5):
+        with pytest.raises(PasswordCodeError):
+            here.accounts.redeem("jane", "a guess", ANOTHER)
+
+    with pytest.raises(TooManyAttemptsError):
+        here.accounts.redeem("jane", "a guess", ANOTHER)
+
+
+def test_a_name_is_given_once(here: Installation, jane: User) -> None:
+    with pytest.raises(UserNameTakenError):
+        here.people.add("JANE", NOON)
+
+
+def test_only_so_many_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way, most = 0, 0
+    counting = threading.Lock()
+
+    def slow(_: PasswordHasher, __: str) -> str:
+        nonlocal under_way, most
+        with counting:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.02)
+        with counting:
+            under_way -= 1
+        return "hash"
+
+    monkeypatch.setattr(PasswordHasher, "hash", slow)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(Passwords().hash, ["secret"] * 24))
+
+    assert most == MOST_AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -167,159 +309,3 @@ def test_an_unfit_user_name_is_refused(name: str) -> None:
         check_user_name(name if name != "jane\n" else "ja\nne")
 
     assert refusal.value.culprits == ("user_name",)
-
-
-def test_guessing_gets_slower_and_slower() -> None:
-    clock = Clock()
-    patience = Patience(clock)
-    for _ in range(FREE_ATTEMPTS):
-        patience.attempt("jane")
-
-    waits = []
-    for _ in range(12):
-        with pytest.raises(TooManyAttemptsError):
-            patience.attempt("jane")
-        before = clock.seconds
-        while True:
-            clock.seconds += 0.5
-            try:
-                patience.attempt("jane")
-                break
-            except TooManyAttemptsError:
-                continue
-        waits.append(clock.seconds - before)
-
-    assert waits[:4] == [1, 2, 4, 8]
-    assert waits[-1] == LONGEST_WAIT_SECONDS
-
-
-def test_waiting_is_for_one_name_only() -> None:
-    patience = Patience(Clock())
-    for _ in range(FREE_ATTEMPTS):
-        patience.attempt("jane")
-
-    patience.attempt("john")
-
-    with pytest.raises(TooManyAttemptsError, match="in 1 second"):
-        patience.attempt("jane")
-
-
-def test_success_and_time_are_forgiving() -> None:
-    clock = Clock()
-    patience = Patience(clock)
-    for name in ("jane", "john"):
-        for _ in range(FREE_ATTEMPTS):
-            patience.attempt(name)
-
-    patience.succeeded("jane")
-    patience.attempt("jane")
-    clock.seconds = FORGET_SECONDS + 1
-    for _ in range(FREE_ATTEMPTS):
-        patience.attempt("john")
-
-
-def test_the_memory_of_failures_is_bounded() -> None:
-    patience = Patience(Clock())
-
-    for number in range(MOST_NAMES + 50):
-        patience.attempt(f"name-{number}")
-
-    assert len(patience._failures) == MOST_NAMES
-
-
-def open_demo() -> tuple[User, Store, Market]:
-    return User("demo", "Demo visitor", demo=True), cast("Store", object()), cast("Market", object())
-
-
-def test_a_demo_is_found_again_by_its_browser_only() -> None:
-    demos = Demos(open_demo)
-
-    mine, yours = demos.begin("mine", NOW), demos.begin("yours", NOW)
-
-    assert demos.of_browser("mine", NOW) is mine
-    assert demos.of_browser("yours", NOW) is yours
-    assert mine.store is not yours.store
-    assert demos.of_browser("nobody's", NOW) is None
-
-
-def test_a_demo_ends_when_it_is_left_alone_and_looking_does_not_prolong_it() -> None:
-    demos = Demos(open_demo)
-    demos.begin("used", NOW)
-    demos.begin("watched", NOW)
-    soon, later = NOW + KEPT_FOR * 0.9, NOW + KEPT_FOR * 1.5
-
-    demos.of_browser("used", soon)
-    demos.of_browser("watched", soon, use=False)
-
-    assert demos.of_browser("used", later) is not None
-    assert demos.of_browser("watched", later) is None
-
-
-def test_an_ended_demo_is_gone() -> None:
-    demos = Demos(open_demo)
-    demos.begin("mine", NOW)
-
-    demos.end("mine")
-
-    assert demos.of_browser("mine", NOW) is None
-
-
-def test_the_longest_unused_demo_makes_room() -> None:
-    demos = Demos(open_demo)
-    for number in range(MOST_VISITS):
-        demos.begin(f"browser-{number}", NOW + timedelta(seconds=number))
-    demos.of_browser("browser-0", NOW + timedelta(hours=1))
-
-    demos.begin("one more", NOW + timedelta(hours=1))
-
-    assert demos.of_browser("browser-0", NOW + timedelta(hours=1)) is not None
-    assert demos.of_browser("browser-1", NOW + timedelta(hours=1)) is None
-
-
-ANSWER = {"code": "c", "state": "s", "iss": "https://id.example.com", "session_state": "not ours"}
-
-
-def test_an_answer_is_handed_out_once_to_the_browser_it_came_through() -> None:
-    mailbox = Mailbox(Clock())
-    mailbox.post("mine", ANSWER)
-
-    assert mailbox.collect("s", "yours") is None
-    assert mailbox.collect("another", "mine") is None
-    assert mailbox.collect("s", "mine") == {"code": "c", "state": "s", "iss": "https://id.example.com"}
-    assert mailbox.collect("s", "mine") is None
-
-
-def test_an_answer_waits_a_moment_and_not_for_ever() -> None:
-    clock = Clock()
-    mailbox = Mailbox(clock)
-    mailbox.post("mine", ANSWER)
-
-    assert not mailbox.holds("s", "mine", for_seconds=3)
-    clock.seconds = 3
-    assert mailbox.holds("s", "mine", for_seconds=3)
-    clock.seconds = KEPT_SECONDS + 1
-    assert not mailbox.holds("s", "mine")
-    assert mailbox.collect("s", "mine") is None
-
-
-@pytest.mark.parametrize(
-    ("browser", "query"),
-    [("", ANSWER), ("mine", {"code": "c"}), ("mine", {}), ("mine", {**ANSWER, "code": "c" * 5000})],
-    ids=str,
-)
-def test_what_no_attempt_can_have_asked_for_is_not_kept(browser: str, query: dict[str, str]) -> None:
-    mailbox = Mailbox(Clock())
-
-    mailbox.post(browser, query)
-
-    assert not mailbox.holds("s", browser)
-
-
-def test_the_mailbox_does_not_overflow() -> None:
-    mailbox = Mailbox(Clock())
-
-    for number in range(MOST_ANSWERS + 1):
-        mailbox.post("mine", {"state": f"s{number}", "code": "c"})
-
-    assert not mailbox.holds("s0", "mine")
-    assert mailbox.holds("s1", "mine")
