@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_dir
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -38,8 +39,11 @@ class Settings(BaseSettings):
     idle_minutes: float = Field(default=30, gt=0, le=24 * 60)
     absolute_hours: float = Field(default=12, gt=0, le=7 * 24)
     local_accounts: bool = True
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
     secret_keys: SecretStr | None = None
     keys_from: Literal["file", "keyring"] = "file"
+    log: Literal["auto", "json", "text"] = "auto"
+    log_file: Path | None = None
     base_url: str | None = None
     providers: tuple[Provider, ...] = ()
 
@@ -60,6 +64,13 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Where the sealing keys are when nothing else is said."""
         return self.data_dir / "secret.key"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value among the settings, for those who must know what never to say."""
+        values = (value for part in (self, *self.providers) for _, value in part if isinstance(value, SecretStr))
+        told = [value.get_secret_value() for value in values if value is not self.database_url]
+        database = urlsplit(self.database_url.get_secret_value()).password or ""
+        return tuple(filter(None, (*(text for each in told for text in each.split(",")), database, unquote(database))))
 
     @property
     def idle_limit(self) -> timedelta:

@@ -16,6 +16,7 @@ from allocation.model import Portfolio, PriceSource, Quote
 from allocation.money import plain, to_decimal
 from allocation.ports import QuoteFailure
 from allocation.price_text import currency_remark, failure_sentences, price_age_text, prices_line, stale_remark
+from pages.shared import metrics
 from pages.shared.look import literal
 from pages.shared.state import require_session, signed_in
 
@@ -96,6 +97,8 @@ def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, 
     for symbol in symbols:
         failures.pop(symbol, None)
     failures.update(answer.failures)
+    for failure in answer.failures.values():
+        metrics.price_failed(failure.fault)
 
 
 def _whose(session: Session, portfolio: Portfolio) -> tuple[str, str]:

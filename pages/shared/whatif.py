@@ -17,6 +17,7 @@ from allocation.rules import Rules
 from allocation.targets import TargetAllocation
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, value_portfolio
+from pages.shared import metrics
 from pages.shared.drafts import Bench, bench_of
 from pages.shared.look import literal
 from pages.shared.state import require_session, signed_in
@@ -90,9 +91,14 @@ def try_plan(view: View, rules: Rules, cash_flow: Decimal) -> tuple[TradePlan | 
         target = desk.target_of(view.bench.draft)
         prices = {s: quote.price for s, quote in view.quotes.items()}
         asked = (view.portfolio, target, prices, replace(rules, lock=target.locked), cash_flow)
-        return view.bench.planned(asked, lambda: plan_trades(*asked)), ""
+        return view.bench.planned(asked, lambda: _planned(view, asked)), ""
     except AllocationError as error:
         return None, str(error)
+
+
+def _planned(view: View, asked: tuple[Portfolio, TargetAllocation, dict[str, Decimal], Rules, Decimal]) -> TradePlan:
+    with metrics.one_plan(view.quotes.values(), view.now):
+        return plan_trades(*asked)
 
 
 Verb = Callable[[View, Draft], Draft]

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityErr
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from allocation.adapters.sql.columns import PlainText
-from allocation.adapters.sql.schema import bring_up_to_date
+from allocation.adapters.sql.schema import HEAD, bring_up_to_date, version_of
 from allocation.errors import AllocationError, SettingsError, StoreUnavailableError
 
 BUSY_SECONDS = 5
@@ -42,6 +42,17 @@ class Database:
         with _said_plainly(), self._writer.begin() as connection:
             name_user(connection, user_id)
             yield connection
+
+    def check(self) -> None:
+        """Ask it something.
+
+        Raises:
+            StoreUnavailableError: it does not answer, or its tables are not the ones this program knows.
+        """
+        with self.reading() as connection:
+            found = version_of(connection)
+        if found != HEAD:
+            raise StoreUnavailableError(f"its tables are of version {found}, and this program's of {HEAD}")
 
     def close(self) -> None:
         """Give back the connections."""
