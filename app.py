@@ -5,13 +5,19 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from allocation.solver import quick
-from pages.shared import server, shell
+from pages.shared import operations, requests, server, shell
 
 if get_script_run_ctx(suppress_warning=True) is None:
     # Or else, until a first visitor's run, Streamlit would show each file in pages/ at its own address, past the gate.
     PagesManager.uses_pages_directory = False
-    server.start_log()
+    requests.start_log()
     quick.make_ready()
-    app = st.App(__file__, routes=server.ROUTES, middleware=server.MIDDLEWARE, on_script_error=server.show_fault)
+    app = st.App(
+        __file__,
+        routes=server.ROUTES,
+        middleware=server.MIDDLEWARE,
+        lifespan=operations.lifespan,
+        on_script_error=server.show_fault,
+    )
 else:
     shell.show()

@@ -1,6 +1,5 @@
 """What a process builds once and every visitor shares: the workbench, and who may come in. No user's data."""
 
-import logging
 import secrets
 
 import streamlit as st
@@ -16,7 +15,6 @@ from allocation.sign_in.patience import Patience
 from allocation.sign_in.providers import is_loopback
 from allocation.sign_in.second_factor import SecondFactors
 
-_log = logging.getLogger("evenkeel.sign_in")
 _SETUP_CODE_BYTES = 8
 
 
@@ -44,7 +42,8 @@ def local_accounts() -> LocalAccounts:
     bench = workbench()
     accounts = LocalAccounts(bench.credentials, bench.people, Patience(bench.failures), bench.trail, code)
     if code and accounts.first_run:
-        _log.warning("There is no local account yet. The setup code for the first one is %s", code)
+        # Printed, not logged: logs are kept and passed on, and this is a key to the house until somebody has used it.
+        print(f"There is no local account yet. The setup code for the first one is {code}", flush=True)  # noqa: T201
     return accounts
 
 

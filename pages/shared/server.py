@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from allocation.acting import begin_request
 from allocation.errors import AllocationError
 from allocation.sign_in.departures import Departure
 from allocation.sign_in.id_token import same_text
@@ -33,6 +34,7 @@ from pages.shared.button import BUTTON_PATH, button_document
 from pages.shared.cache import departures, mailbox, workbench
 from pages.shared.gate import is_secure, may_connect
 from pages.shared.headers import cell_editors, protection
+from pages.shared.requests import Requests, bind_run
 
 _log = logging.getLogger("evenkeel.server")
 
@@ -103,19 +105,8 @@ class Edge:
             await self._app(scope, receive, send)
 
 
-def start_log() -> None:
-    """Sign-ins, refusals and faults, with their time, on standard error."""
-    log = logging.getLogger("evenkeel")
-    if not log.handlers:
-        lines = logging.StreamHandler()
-        lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        log.addHandler(lines)
-        log.setLevel(logging.INFO)
-        log.propagate = False
-
-
 ROUTES = [Route(CALLBACK_PATH, callback), Route(f"{START_PATH}/{{provider}}", start), Route("/healthz", health)]
-MIDDLEWARE = [Middleware(Edge)]
+MIDDLEWARE = [Middleware(Requests), Middleware(Edge)]
 
 
 def show_fault(fault: Exception) -> bool:
@@ -123,8 +114,8 @@ def show_fault(fault: Exception) -> bool:
     if isinstance(fault, AllocationError):
         st.error(str(fault), icon=":material/error:")
         return True
-    reference = secrets.token_hex(4)
-    _log.error("Fault %s", reference, exc_info=fault)
+    reference = bind_run() or begin_request()
+    _log.error("Fault on a page, shown as %s", reference, exc_info=fault)
     st.error(
         f"Something went wrong on our side, and nothing was saved by it. Reload the page; if it happens again, "
         f"tell whoever runs Evenkeel the reference **{reference}**.",

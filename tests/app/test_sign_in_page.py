@@ -68,12 +68,12 @@ def test_an_unfit_password_is_refused_with_the_way_out(open_app: OpenApp, passwo
     assert "Sign out" not in labels(app)
 
 
-def test_on_a_server_for_others_the_first_account_needs_the_code_from_the_log(
-    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_on_a_server_for_others_the_first_account_needs_the_code_it_printed(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EVENKEEL_BASE_URL", "https://evenkeel.example.com")
     app = open_app()
-    code = caplog.messages[-1].split()[-1]
+    code = capsys.readouterr().out.split()[-1]
 
     enter(app, "mallory", PASSWORD, "Create account")
     refused = said(app)
