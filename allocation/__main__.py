@@ -114,6 +114,12 @@ def _backup(chosen: argparse.Namespace) -> Answer:
     return back_up_database(chosen.file)
 
 
+def _users(chosen: argparse.Namespace) -> Answer:
+    from allocation.users import look_after_users  # noqa: PLC0415  as above
+
+    return look_after_users(chosen.action, chosen.name)
+
+
 def _read_rules(name: str) -> Rules:
     """The `rules` of a request in a file of their own, read as strictly."""
     text = _read(name).removeprefix(BOM_UTF8)
@@ -128,7 +134,8 @@ class _Parser(argparse.ArgumentParser):
         usage = (
             "Commands: plan REQUEST.json, frontier REQUEST.json, least-contribution REQUEST.json, schema, "
             "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE; for whoever runs the app: "
-            "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE"
+            "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE, "
+            "users list|add|disable|enable|reset-password|reset-second-factor NAME"
         )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
@@ -168,6 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     trail.add_argument("action", choices=("verify",))
     trail.add_argument("--head", help="what an earlier check printed as head: that line must still be there")
     trail.set_defaults(command=_trail)
+    users = commands.add_parser("users", help="who may sign in to the app")
+    users.add_argument("action", choices=("list", "add", "disable", "enable", "reset-password", "reset-second-factor"))
+    users.add_argument("name", nargs="?", help="a user name or an id")
+    users.set_defaults(command=_users)
     backup = commands.add_parser("backup", help="copy the app's running SQLite database to a file")
     backup.add_argument("file", help="a file that does not exist yet")
     backup.set_defaults(command=_backup)

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     SESSIONS_ENDED = "sessions_ended"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of an event
     PASSWORD_CHANGE_REFUSED = "password_change_refused"  # noqa: S105  the name of an event
+    PASSWORD_CODE_MADE = "password_code_made"  # noqa: S105  the name of an event
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
     SECOND_FACTOR_REFUSED = "second_factor_refused"

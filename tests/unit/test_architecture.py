@@ -44,7 +44,7 @@ LAYERS = {
         ("settings",), knows=("core", "sign_in"), libraries=("pydantic", "pydantic_settings", "platformdirs")
     ),
     "roots": Layer(
-        ("bootstrap", "upkeep", "__main__", "__init__"),
+        ("bootstrap", "upkeep", "users", "__main__", "__init__"),
         knows=(
             "core",
             "verify",
