@@ -2,9 +2,10 @@
 
 import math
 
+from allocation.solver.kernel_balance import new_room
 from allocation.solver.kernel_columns import reals, wholes
 from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines, spends
-from allocation.solver.kernel_near import is_plain, new_room, settle_plain
+from allocation.solver.kernel_near import is_plain, settle_plain
 from allocation.solver.kernel_settle import IMPOSSIBLE, NOTHING, ONLY, has_twin, settle
 from allocation.solver.kernel_walk import Limits
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocation.solver import (
+    kernel_balance,
     kernel_batch,
     kernel_lines,
     kernel_near,
@@ -44,6 +45,7 @@ _PARTS: tuple[ModuleType, ...] = (
     kernel_states,
     kernel_walk,
     kernel_settle,
+    kernel_balance,
     kernel_near,
     kernel_batch,
 )

@@ -10,7 +10,8 @@ All columns are taken from a room that serves account after account.
 import math
 from typing import NamedTuple
 
-from allocation.solver.kernel_columns import reals, wholes
+from allocation.solver.kernel_balance import MOST_BITS, MOST_STATES, Room, near_balance
+from allocation.solver.kernel_columns import nth_least
 from allocation.solver.kernel_lines import (
     UNLIMITED,
     Cash,
@@ -19,49 +20,17 @@ from allocation.solver.kernel_lines import (
     cash_regret,
     price_cash,
     regret_beyond,
-    wanted_cash,
 )
-from allocation.solver.kernel_queue import Queue, drop_first, new_queue, push, replace_first
+from allocation.solver.kernel_queue import drop_first, push, replace_first
 from allocation.solver.kernel_states import ULPS, look_ahead
 
-# Steps that may be part of a plan, and the mark of a plan as good as another one: the steps of a plan and the mark are
-# bits of one whole number.
-MOST_BITS = 60
+# The mark of a plan as good as another one, a bit beside those of its steps.
 TIED = 1 << 61
-_MOST_STATES = 4_096
-_TRIES = 60
-# Once two prices are so few steps apart, these are looked at one by one.
-_FEW_STEPS = 8.0
+NO_ROOM = -1
+# Partial plans that are kept at first, and on the way to a good plan.
+_FEW_STATES, _BEAM = 64, 32
 # Amounts that stay below this leave room for their sums and differences in 64 bits.
 _MOST_GRAINS = float(1 << 59)
-
-
-class Room(NamedTuple):
-    """Columns for one account after the other: by line, by step that may be part of a plan, and partial plans twice over.
-
-    `queue` holds the next step of every line either way, 2·line for one up and 2·line + 1 for one down; `reached` how
-    far each has come.
-    """
-
-    ideal: list[float]
-    half: list[float]
-    low: list[float]
-    high: list[float]
-    at_low: list[float]
-    at_high: list[float]
-    trial: list[float]
-    active: list[int]
-    twice_off: list[int]
-    reached: list[int]
-    queue: Queue
-    spends: list[int]
-    line: list[int]
-    spent: list[int]
-    regret: list[float]
-    taken: list[int]
-    next_spent: list[int]
-    next_regret: list[float]
-    next_taken: list[int]
 
 
 class Margin(NamedTuple):
@@ -75,31 +44,6 @@ class Margin(NamedTuple):
     moved: float
     smallest: float
     doubt: float
-
-
-def new_room(lines: int) -> Room:
-    """Room for accounts of up to so many lines."""
-    return Room(
-        reals(lines),
-        reals(lines),
-        reals(lines),
-        reals(lines),
-        reals(lines),
-        reals(lines),
-        reals(lines),
-        wholes(lines),
-        wholes(lines),
-        wholes(2 * lines),
-        new_queue(2 * lines),
-        wholes(MOST_BITS),
-        wholes(MOST_BITS),
-        wholes(_MOST_STATES),
-        reals(_MOST_STATES),
-        wholes(_MOST_STATES),
-        wholes(_MOST_STATES),
-        reals(_MOST_STATES),
-        wholes(_MOST_STATES),
-    )
 
 
 def is_plain(lines: Lines, begin: int, end: int, cash: Cash) -> bool:
@@ -126,11 +70,17 @@ def settle_plain(
 
     With `doubt`, it is the one best plan whichever way gaps and cash target are off by so many grains.
     """
-    priced = price_cash(cash, _price(lines, begin, end, cash, room))
+    priced = price_cash(cash, near_balance(lines, begin, end, cash, room))
     left, margin = _take_cheapest(lines, begin, end, priced, doubt, room, steps)
     best = _best_single(lines, begin, end, priced, left, room, steps)
     _line_up(lines, begin, end, priced, best + _margin(priced, best, margin), room, steps)
-    taken = _weigh_sets(lines, begin, priced, left, best, margin, room, steps)
+    taken, best = _weigh_sets(lines, begin, priced, left, best, margin, _FEW_STATES, False, room, steps)
+    if taken == NO_ROOM:
+        # A better plan to beat first: most of the states are then not worth keeping.
+        _line_up(lines, begin, end, priced, best + _margin(priced, best, margin), room, steps)
+        _, best = _weigh_sets(lines, begin, priced, left, best, margin, _BEAM, True, room, steps)
+        _line_up(lines, begin, end, priced, best + _margin(priced, best, margin), room, steps)
+        taken, best = _weigh_sets(lines, begin, priced, left, best, margin, MOST_STATES, False, room, steps)
     if taken < 0 or taken >= TIED:
         for line in range(begin, end):
             steps[line] = 0
@@ -139,118 +89,6 @@ def settle_plain(
         if (taken >> bit) & 1:
             steps[room.line[bit]] += 1 if room.spends[bit] > 0 else -1
     return True, priced.price
-
-
-def _price(lines: Lines, begin: int, end: int, cash: Cash, room: Room) -> float:
-    """A price near balance, on the side where the money suffices; in floats, for any price will do."""
-    count = end - begin
-    owed = float(cash.target - cash.free)
-    for place in range(count):
-        line = begin + place
-        run, step = lines.first[line], float(lines.step[line])
-        room.half[place], room.ideal[place] = 0.5 / step, float(lines.gap[line]) / step - 0.5
-        room.low[place], room.high[place], room.active[place] = float(lines.low[run]), float(lines.high[run]), place
-    at_zero = _ask(lines, begin, count, 0.0, room, room.at_high) + owed + wanted_cash(cash, 0.0)
-    # Lines and cash together want half a grain less for each grain of the price.
-    stride, price, beyond = 3.0 * abs(at_zero) / float(count + 1) + 1.0, 0.0, at_zero
-    sign = 1.0 if at_zero > 0.0 else -1.0
-    low, high, too_much, too_little = 0.0, 0.0, at_zero, at_zero
-    for _ in range(_TRIES):
-        low, too_much, high, too_little = price, beyond, price, beyond
-        for place in range(count):
-            room.at_low[place] = room.at_high[place]
-        price += sign * stride
-        stride *= 4.0
-        beyond = _ask(lines, begin, count, price, room, room.at_high) + owed + wanted_cash(cash, price)
-        if (beyond > 0.0) != (at_zero > 0.0):
-            break
-    if sign > 0.0:
-        high, too_little = price, beyond
-    else:
-        low, too_much = price, beyond
-        for place in range(count):
-            room.at_low[place], room.at_high[place] = room.at_high[place], room.at_low[place]
-    return _narrow(lines, begin, count, cash, owed, low, high, too_much, too_little, room)
-
-
-def _ask(lines: Lines, begin: int, count: int, price: float, room: Room, trades: list[float]) -> float:
-    """What the lines at hand spend at a price."""
-    spent = 0.0
-    for at in range(count):
-        place = room.active[at]
-        steps = room.ideal[place] - price * room.half[place]
-        steps = float(math.ceil(min(max(steps, room.low[place]), room.high[place])))
-        trades[place] = steps
-        spent += steps * float(lines.step[begin + place])
-    return spent
-
-
-def _narrow(
-    lines: Lines,
-    begin: int,
-    count: int,
-    cash: Cash,
-    owed: float,
-    low: float,
-    high: float,
-    too_much: float,
-    too_little: float,
-    room: Room,
-) -> float:
-    """Draw the two prices together until every line trades alike at both; leaves the trades in `at_high`."""
-    open_lines, side = count, 0
-    for turn in range(_TRIES):
-        kept, apart = 0, 0.0
-        for at in range(open_lines):
-            place = room.active[at]
-            if room.at_low[place] == room.at_high[place]:
-                owed += room.at_high[place] * float(lines.step[begin + place])
-            else:
-                apart += room.at_low[place] - room.at_high[place]
-                room.active[kept] = place
-                kept += 1
-        open_lines = kept
-        price = 0.5 * (low + high)
-        if turn % 3 != 2 and too_much != too_little:
-            margin = 0.01 * (high - low)
-            price = high - too_little * (high - low) / (too_little - too_much)
-            price = min(max(price, low + margin), high - margin)
-        if apart <= _FEW_STEPS or not low < price < high:
-            break
-        beyond = _ask(lines, begin, open_lines, price, room, room.trial) + owed + wanted_cash(cash, price)
-        if beyond <= 0.0:
-            high, too_little, too_much, side = price, beyond, too_much * (0.5 if side < 0 else 1.0), -1
-            for at in range(open_lines):
-                room.at_high[room.active[at]] = room.trial[room.active[at]]
-        else:
-            low, too_much, too_little, side = price, beyond, too_little * (0.5 if side > 0 else 1.0), 1
-            for at in range(open_lines):
-                room.at_low[room.active[at]] = room.trial[room.active[at]]
-    return _last_steps(lines, begin, open_lines, owed, low, high, room)
-
-
-def _last_steps(lines: Lines, begin: int, open_lines: int, owed: float, low: float, high: float, room: Room) -> float:
-    """From the higher price downwards, one step after the other, as far as the money goes."""
-    for at in range(open_lines):
-        owed += room.at_high[room.active[at]] * float(lines.step[begin + room.active[at]])
-    for _ in range(int(_FEW_STEPS) + 1):
-        # Up to the next step only cash varies: at this price it wants exactly what is left.
-        exact, price, chosen = 2.0 * owed, low, -1
-        for at in range(open_lines):
-            place = room.active[at]
-            if room.at_high[place] < room.at_low[place]:
-                step = float(lines.step[begin + place])
-                pays = 2.0 * (float(lines.gap[begin + place]) - step * room.at_high[place]) - step
-                if pays > price:
-                    price, chosen = pays, place
-        if chosen < 0 or exact >= price:
-            return min(max(exact, low), high)
-        step = float(lines.step[begin + chosen])
-        if exact + 2.0 * step > price:
-            return min(price, high)
-        room.at_high[chosen] += 1.0
-        owed, high = owed + step, min(high, price)
-    return high
 
 
 def _take_cheapest(
@@ -333,9 +171,22 @@ def _margin(cash: PricedCash, best: float, margin: Margin) -> float:
 
 
 def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a million times
-    lines: Lines, begin: int, cash: PricedCash, left: int, best: float, margins: Margin, room: Room, steps: list[int]
-) -> int:
-    """The set of steps of the one best plan; −1 where there is no room to find it, TIED and beyond where rivals are."""
+    lines: Lines,
+    begin: int,
+    cash: PricedCash,
+    left: int,
+    best: float,
+    margins: Margin,
+    width: int,
+    scouting: bool,
+    room: Room,
+    steps: list[int],
+) -> tuple[int, float]:
+    """The set of steps of the one best plan, and its regret; TIED and beyond where it has rivals.
+
+    It is NO_ROOM where more than `width` partial plans would have to be kept; when scouting, the most hopeful are kept
+    then, and the regret alone is to be relied on.
+    """
     spent, regret, taken = room.spent, room.regret, room.taken
     next_spent, next_regret, next_taken = room.next_spent, room.next_regret, room.next_taken
     margin = _margin(cash, best, margins)
@@ -344,7 +195,7 @@ def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a mi
     chosen = 0 if cash_regret(cash, left) <= best else -1
     threshold, used, queue = best + margin, 0, room.queue
     if not threshold < math.inf:
-        return -1
+        return NO_ROOM, best
     while queue.size[0] > 0 and states > 0:
         line, density, led = begin + (queue.item[0] >> 1), queue.density[0], False
         moves = lines.step[line] * (1 - 2 * (queue.item[0] & 1))
@@ -353,7 +204,7 @@ def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a mi
             drop_first(queue)
             continue
         if used == MOST_BITS:
-            return -1
+            return NO_ROOM, best
         _line_up_next(lines, begin, cash, room, steps)
         bit, ahead = 1 << used, look_ahead(cash, queue.density[0] if queue.size[0] > 0 else math.inf)
         rise = max(0.0, cash.slope) + 2.0 * math.sqrt(threshold)
@@ -396,9 +247,10 @@ def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a mi
                     kept -= 1
                 elif further * (rise + further) + margin <= difference:
                     continue
-            if kept == _MOST_STATES:
-                return -1
+            if kept == MOST_STATES:
+                return NO_ROOM, best
             next_spent[kept], next_regret[kept], next_taken[kept] = uses, costs, who
+            room.outlook[kept] = costs + beyond
             led = led or (who & bit) != 0
             kept += 1
         spent, regret, taken, next_spent, next_regret, next_taken = (
@@ -413,4 +265,20 @@ def _weigh_sets(  # noqa: C901 - the inner loop, where a call would be made a mi
             # Steps that lead nowhere need no bit; the places before this one are free by now.
             room.line[used], room.spends[used], used = line, moves, used + 1
         states = kept
-    return chosen
+        if states > width:
+            if not scouting:
+                return NO_ROOM, best
+            states = _most_hopeful(spent, regret, taken, room.outlook, states, width)
+    return chosen, best
+
+
+def _most_hopeful(
+    spent: list[int], regret: list[float], taken: list[int], outlook: list[float], count: int, width: int
+) -> int:
+    """Keep the partial plans that may come out best; returns how many they are."""
+    most, kept = nth_least(outlook, count, width), 0
+    for state in range(count):
+        if outlook[state] < most:
+            spent[kept], regret[kept], taken[kept] = spent[state], regret[state], taken[state]
+            kept += 1
+    return kept

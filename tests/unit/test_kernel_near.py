@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
+from allocation.solver.kernel_balance import new_room
 from allocation.solver.kernel_lines import UNLIMITED, Cash, Lines
-from allocation.solver.kernel_near import is_plain, new_room, settle_plain
+from allocation.solver.kernel_near import is_plain, settle_plain
 
 
 def drawn(chance: random.Random, unit: int) -> tuple[Lines, Cash]:
