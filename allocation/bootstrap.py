@@ -15,12 +15,14 @@ from allocation.adapters.sql.failures import SqlFailureLog
 from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.sealed import keys_in_use
+from allocation.adapters.sql.sessions import SqlSessions
 from allocation.adapters.sql.store import SqlStore
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
 from allocation.market import Market
 from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Trail, User, Vault
+from allocation.presence import Sessions
 from allocation.settings import Settings
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
@@ -39,6 +41,7 @@ class Workbench:
     credentials: Credentials
     people: People
     failures: FailureLog
+    sessions: Sessions
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
@@ -52,17 +55,18 @@ def workbench(settings: Settings) -> Workbench:
         SettingsError: the database cannot be opened, or the settings contradict one another.
     """
     database = open_database(settings.database_url.get_secret_value())
-    trail = SqlTrail(database)
+    trail, vault = SqlTrail(database), open_vault(key_place(settings), database)
     return Workbench(
         settings,
-        SqlDirectory(database, settings.idle_limit, settings.absolute_limit),
+        SqlDirectory(database),
         SqlStore(database, trail),
         Market(_quote_source(settings), SqlQuoteCache(database)),
         trail,
-        open_vault(key_place(settings), database),
+        vault,
         SqlCredentials(database),
         SqlPeople(database),
         SqlFailureLog(database),
+        SqlSessions(database, vault, settings.idle_limit, settings.absolute_limit),
     )
 
 

@@ -135,10 +135,14 @@ class LocalCredentials:
 
 
 class Directory(Protocol):
-    """Users and their sign-in sessions. A session is found by its id or by the browser it began in."""
+    """Users, as those who sign in know them."""
 
     def user_for_identity(self, issuer: str, subject: str, name: str, email: str) -> User:
         """The user known by (issuer, subject), created on first sight; name and address are brought up to date."""
+        ...
+
+    def find_identity(self, issuer: str, subject: str) -> User | None:
+        """The user known by (issuer, subject), if there is one."""
         ...
 
     def has_local_users(self) -> bool:
@@ -151,22 +155,6 @@ class Directory(Protocol):
 
     def local_credentials(self, user_name: str) -> LocalCredentials | None:
         """What is kept for a user name (compared without case), or None."""
-        ...
-
-    def begin_session(self, user: User, browser_key: str, now: datetime) -> str:
-        """A new session id, unguessable; `browser_key` is the hash of the browser's cookie, or empty."""
-        ...
-
-    def find_session(self, session_id: str, now: datetime) -> User | None:
-        """Whose session this is; None once it ended or ran out (30 minutes idle, 12 hours in all)."""
-        ...
-
-    def session_of_browser(self, browser_key: str, now: datetime) -> str | None:
-        """The id of the live session that began in this browser, or None."""
-        ...
-
-    def end_session(self, session_id: str, now: datetime) -> None:
-        """End it everywhere; harmless when it ended already."""
         ...
 
 

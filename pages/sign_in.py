@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from html import escape
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import streamlit as st
 
 from allocation.errors import AllocationError, ProviderUnreachableError, SettingsError, SignInRefusedError
 from allocation.ports import User
+from allocation.presence import Proof
 from allocation.sign_in.discovery import ask_together
 from allocation.sign_in.id_token import Identity
 from allocation.sign_in.passwords import SHORTEST_PASSWORD
@@ -100,7 +102,7 @@ def show_provider(provider: Provider) -> None:
         st.warning(str(error))
     else:
         if identity is not None:
-            welcome(identity)
+            welcome(identity, provider.name)
 
 
 def show_way_without_window(providers: Sequence[Provider]) -> None:
@@ -125,7 +127,7 @@ def finish_in_this_tab() -> None:
         return
     if identity:
         departures().forget(browser_key())
-        welcome(identity)
+        welcome(identity, departure.provider)
 
 
 def sentence_on(error: SignInRefusedError | ProviderUnreachableError, provider: str) -> str:
@@ -146,11 +148,11 @@ def identity_from(provider: Provider) -> Identity | None:
     return handshake.exchange(answer.get("code"), answer.get("state"), answer.get("iss"))
 
 
-def welcome(identity: Identity) -> None:
+def welcome(identity: Identity, provider: str) -> None:
     """Let in whoever a provider vouches for."""
     user = workbench().directory.user_for_identity(identity.issuer, identity.subject, identity.name, identity.email)
     _log.info("signed in user %s of %s", user.id, identity.issuer)
-    state.begin(user)
+    state.begin(Proof(user, datetime.now(UTC), provider))
     st.rerun()
 
 
@@ -191,7 +193,7 @@ def enter(prove: Callable[[], User]) -> None:
         st.error(str(error), icon=":material/error:")
         return
     _log.info("local: signed in user %s", user.id)
-    state.begin(user)
+    state.begin(Proof(user, datetime.now(UTC)))
     st.rerun()
 
 

@@ -1,4 +1,4 @@
-"""What we know of the browser at the other end: its cookie, and the address it used."""
+"""What we know of the browser at the other end: its cookies, and the address it used."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,18 +7,29 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from allocation.errors import SettingsError
+from allocation.sign_in.devices import device_of
 from allocation.sign_in.providers import is_loopback
 
-COOKIE = "evenkeel_browser"
-SECURE_COOKIE = f"__Host-{COOKIE}"
-BROWSER_HEADER = "X-Evenkeel-Browser"  # written by our server only; server.trustedUserHeaders in config.toml names it
+COOKIE = "evenkeel_browser"  # a name for the browser, before anybody signs in; of no authority
+SESSION_COOKIE = "evenkeel_session"  # new for every session
+# Written by our server only, at every websocket. server.trustedUserHeaders in config.toml names the first.
+BROWSER_HEADER = "X-Evenkeel-Browser"
+SESSION_HEADER = "X-Evenkeel-Session"
+CONNECTION_HEADER = "X-Evenkeel-Connection"
+OUR_HEADERS = (BROWSER_HEADER, SESSION_HEADER, CONNECTION_HEADER)
 CALLBACK_PATH = "/oauth/callback"
 START_PATH = "/oauth/start"
+ENTER_PATH = "/session/enter"
 
 
-def cookie_value(cookies: Mapping[str, str], *, secure: bool) -> str:
-    """The browser's own random value. Over https only the cookie counts that no other site can have put there."""
-    return cookies.get(SECURE_COOKIE if secure else COOKIE) or ""
+def cookie_name(name: str, *, secure: bool) -> str:
+    """What a cookie of ours is called. Over https it has a name that no other host and no plain http can set."""
+    return f"__Host-{name}" if secure else name
+
+
+def cookie_value(cookies: Mapping[str, str], *, secure: bool, name: str = COOKIE) -> str:
+    """The random value in a cookie of ours; over https only the one counts that no other site can have put there."""
+    return cookies.get(cookie_name(name, secure=secure)) or ""
 
 
 def key_of(cookie: str) -> str:
@@ -28,8 +39,27 @@ def key_of(cookie: str) -> str:
 
 def browser_key() -> str:
     """The key of the visitor's browser, as our own server noted it; empty when it keeps no cookies."""
-    key = st.context.headers.get(BROWSER_HEADER)
-    return key if isinstance(key, str) else ""  # Streamlit's test harness has no headers, but a stand-in
+    return _noted(BROWSER_HEADER)
+
+
+def session_key() -> str:
+    """The key of the session cookie that this tab's connection came with; empty when it had none then."""
+    return _noted(SESSION_HEADER)
+
+
+def connection_name() -> str:
+    """The name our server gave to this tab's connection; another one after every reconnect."""
+    return _noted(CONNECTION_HEADER)
+
+
+def device() -> str:
+    """The visitor's browser in words."""
+    return device_of(_noted("User-Agent"))
+
+
+def _noted(header: str) -> str:
+    value = st.context.headers.get(header)
+    return value if isinstance(value, str) else ""  # Streamlit's test harness has no headers, but a stand-in
 
 
 def callback_address(base_url: str | None, opened: str) -> str:

@@ -1,7 +1,9 @@
 """The web server round the pages: its own two addresses, its headers, the browser's cookie, and what to say on a fault."""
 
+import base64
 import logging
 import secrets
+from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -23,10 +25,15 @@ from pages.shared import state
 from pages.shared.browser import (
     BROWSER_HEADER,
     CALLBACK_PATH,
+    CONNECTION_HEADER,
     COOKIE,
-    SECURE_COOKIE,
+    ENTER_PATH,
+    OUR_HEADERS,
+    SESSION_COOKIE,
+    SESSION_HEADER,
     START_PATH,
     callback_address,
+    cookie_name,
     cookie_value,
     key_of,
 )
@@ -38,7 +45,7 @@ from pages.shared.requests import Requests, bind_run
 
 _log = logging.getLogger("evenkeel.server")
 
-_BROWSER_HEADER = BROWSER_HEADER.lower().encode()
+_OUR_HEADERS = {name.lower().encode() for name in OUR_HEADERS}
 _COMPONENT_PATH = "/component/"
 _FILES_OF_USERS = ("/media/", "/_stcore/upload_file/")
 _CALLBACK_HEADERS = {
@@ -47,6 +54,7 @@ _CALLBACK_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "unsafe-none",  # the page that opened the pop-up reads its address
 }
+_ENTERED = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # an image of one clear pixel
 _CALLBACK_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signing you in…</title>
 <meta name="color-scheme" content="light dark"><style>body{font:16px system-ui;display:grid;place-items:center;
 min-height:90vh;margin:0}</style><p>Signing you in… This window closes by itself. If it stays open, <a href="../">go on here</a>.</p></html>"""
@@ -66,7 +74,7 @@ def start(request: Request) -> Response:
     """Go to a provider in the tab itself, for a browser that opens no pop-up; only at a click on our own page."""
     settings, browser, left_from = workbench().settings, _browser_of(request.scope), _path_it_came_from(request)
     provider = next((p for p in settings.providers if p.name == request.path_params["provider"]), None)
-    if provider is None or not browser or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if provider is None or not browser or not _comes_from_our_page(request):
         return RedirectResponse(left_from, 303)
     try:
         handshake = oauth(provider)
@@ -76,6 +84,19 @@ def start(request: Request) -> Response:
         return RedirectResponse(left_from, 303)
     departures().leave(browser, Departure(provider.name, handshake, left_from))
     return RedirectResponse(url, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+def enter(request: Request) -> Response:
+    """Where a browser fetches the cookie of a session that began a moment ago: as an image, so that the page stays."""
+    cookie, headers = secrets.token_urlsafe(32), {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    ticket, ours = request.query_params.get("ticket", ""), _comes_from_our_page(request)
+    browser, now = _browser_of(request.scope), datetime.now(UTC)
+    if not ours or not workbench().sessions.enter(ticket, browser, key_of(cookie), now):
+        _log.warning("Refused the cookie of a session: no good ticket of this browser.")
+        return PlainTextResponse("This way in is closed.", 403, headers=headers)
+    answer = Response(_ENTERED, media_type="image/gif", headers=headers)
+    _set_cookie(answer, SESSION_COOKIE, cookie, secure=is_secure(request.scope))
+    return answer
 
 
 async def health(_: Request) -> Response:
@@ -105,7 +126,12 @@ class Edge:
             await self._app(scope, receive, send)
 
 
-ROUTES = [Route(CALLBACK_PATH, callback), Route(f"{START_PATH}/{{provider}}", start), Route("/healthz", health)]
+ROUTES = [
+    Route(CALLBACK_PATH, callback),
+    Route(f"{START_PATH}/{{provider}}", start),
+    Route(ENTER_PATH, enter),
+    Route("/healthz", health),
+]
 MIDDLEWARE = [Middleware(Requests), Middleware(Edge)]
 
 
@@ -124,6 +150,10 @@ def show_fault(fault: Exception) -> bool:
     return True
 
 
+def _comes_from_our_page(request: Request) -> bool:
+    return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
 def _path_it_came_from(request: Request) -> str:
     """Path and query of the page with the link; never another site, whatever the header says."""
     page = urlsplit(request.headers.get("referer", ""))
@@ -135,20 +165,30 @@ async def _is_signed_in(scope: Scope) -> bool:
     """Streamlit serves downloads and takes uploads by address alone; here the browser must have a session."""
     if scope["method"] == "OPTIONS":
         return True
-    return await run_in_threadpool(state.has_session, _browser_of(scope))
+    return await run_in_threadpool(state.has_session, _browser_of(scope), _session_of(scope))
 
 
 def _bound_to_browser(scope: Scope) -> Scope:
-    """The same websocket, naming its browser in a header of ours; whatever the client wrote there is dropped.
+    """The same websocket, naming its browser, its session and itself in headers of ours.
 
-    Streamlit resumes a session by its id alone unless identities differ; with this they do for another browser.
+    Whatever the client wrote there is dropped. Streamlit resumes a session by its id alone unless identities differ;
+    with the browser's name they do for another browser.
     """
-    kept = [(name, value) for name, value in scope["headers"] if name.lower() != _BROWSER_HEADER]
-    return {**scope, "headers": [*kept, (_BROWSER_HEADER, _browser_of(scope).encode())]}
+    noted = {
+        BROWSER_HEADER: _browser_of(scope),
+        SESSION_HEADER: _session_of(scope),
+        CONNECTION_HEADER: secrets.token_hex(16),
+    }
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() not in _OUR_HEADERS]
+    return {**scope, "headers": [*kept, *((name.lower().encode(), value.encode()) for name, value in noted.items())]}
 
 
 def _browser_of(scope: Scope) -> str:
     return key_of(cookie_value(_cookies(scope), secure=is_secure(scope)))
+
+
+def _session_of(scope: Scope) -> str:
+    return key_of(cookie_value(_cookies(scope), secure=is_secure(scope), name=SESSION_COOKIE))
 
 
 def _dressed(scope: Scope, send: Send) -> Send:
@@ -174,15 +214,13 @@ def _name_browser(scope: Scope, headers: MutableHeaders) -> None:
     if not page or cookie_value(_cookies(scope), secure=secure):
         return
     answer = Response()
-    answer.set_cookie(
-        SECURE_COOKIE if secure else COOKIE,
-        secrets.token_urlsafe(32),
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
+    _set_cookie(answer, COOKIE, secrets.token_urlsafe(32), secure=secure)
     headers.append("set-cookie", answer.headers["set-cookie"])
+
+
+def _set_cookie(answer: Response, name: str, value: str, *, secure: bool) -> None:
+    name = cookie_name(name, secure=secure)
+    answer.set_cookie(name, value, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

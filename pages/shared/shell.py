@@ -10,10 +10,12 @@ from allocation.allocation import Session, select_account
 from allocation.errors import SettingsError
 from allocation.model import Account
 from pages.shared import brand, state
+from pages.shared.browser import ENTER_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 WATCH_SECONDS = 5
 _PICKER = "shell.account"
+_OUT_OF_THE_WAY = "<style>.st-key-shell-cookie {position: absolute; opacity: 0;}</style>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def show() -> None:
         st.set_page_config(f"{page.title} · {brand.NAME}")
     if session is not None:
         state.selected_account(session)
+        _fetch_cookie()
         _sidebar(session)
         _watch()
     page.run()
@@ -88,6 +91,15 @@ def _page_at_address(*, signed_in: bool) -> Page:
     ]
     direct = st.Page(ROOT / SIGN_IN.file, title="Sign in", url_path="sign_in", visibility="hidden")
     return st.navigation([start, *others, direct], position="sidebar" if signed_in else "hidden")
+
+
+def _fetch_cookie() -> None:
+    """Have the browser fetch the cookie of a session that began in this tab: a script of Streamlit's cannot set one."""
+    ticket = state.ticket()
+    if ticket:
+        st.html(_OUT_OF_THE_WAY)
+        with st.container(key="shell-cookie"):
+            st.html(f'<img src="{ENTER_PATH}?ticket={ticket}" alt="" width="1" height="1">')
 
 
 def _sidebar(session: Session) -> None:

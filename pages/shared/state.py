@@ -3,17 +3,19 @@
 import functools
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
 from allocation.allocation import Session, select_account, start_session
-from allocation.ports import Directory, User
+from allocation.ports import User
+from allocation.presence import LiveSession, Proof
 from allocation.sign_in.demos import Demo
 from allocation.sign_in.handshake import Handshake
-from pages.shared.browser import browser_key
+from allocation.trail import EventKind
+from pages.shared.browser import browser_key, connection_name, device, session_key
 from pages.shared.cache import demos, workbench
 
 P = ParamSpec("P")
@@ -30,10 +32,14 @@ _ENDED = "Your session has ended. Sign in again to go on."
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session of the product and the record that keeps it alive; a demo has no record."""
+    """A session of the product, the record that keeps it alive, and the connection it was last proved on.
+
+    A demo has no record.
+    """
 
     session: Session
-    session_id: str = ""
+    handle: str = ""
+    connection: str = ""
 
 
 def require_session() -> Session:
@@ -58,7 +64,7 @@ def current_session() -> Session | None:
         _forget_everything()
         say(_ENDED)
     # A tab that shows sign-in stays with it until its visitor decides, whatever another tab has opened meanwhile.
-    found = None if st.session_state.get(_STRANGER) else _of_this_browser(workbench().directory)
+    found = None if st.session_state.get(_STRANGER) else _of_this_browser()
     if found is None:
         st.session_state[_STRANGER] = True
         return None
@@ -78,11 +84,23 @@ def signed_in(callback: Callable[P, R]) -> Callable[P, R | None]:
     return checked
 
 
-def begin(user: User) -> None:
-    """Sign in a user whose identity was proved; an earlier session of this browser ends."""
-    directory, key, now = workbench().directory, browser_key(), datetime.now(UTC)
+def begin(proof: Proof) -> None:
+    """Sign in a user whose identity was proved; an earlier session of this browser ends.
+
+    Raises:
+        UserDisabledError: this user may not sign in.
+    """
+    bench = workbench()
+    handle = bench.sessions.begin(proof, browser_key(), device(), datetime.now(UTC))
     _end_what_this_browser_began()
-    _keep(SignedIn(_session_of(user), directory.begin_session(user, key, now)))
+    bench.trail.record(
+        EventKind.SIGN_IN,
+        proof.provider or "local",
+        user_id=proof.user.id,
+        session=handle,
+        second_factor=proof.second_factor,
+    )
+    _keep(SignedIn(_session_of(proof.user), handle, connection_name()))
 
 
 def begin_demo() -> None:
@@ -94,32 +112,43 @@ def begin_demo() -> None:
 def sign_out() -> None:
     """End the session here and in every other tab."""
     kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
-    if kept and kept.session_id:
-        workbench().directory.end_session(kept.session_id, datetime.now(UTC))
+    if kept and kept.handle and workbench().sessions.end(kept.handle, datetime.now(UTC)):
+        workbench().trail.record(EventKind.SIGN_OUT, user_id=kept.session.user.id, session=kept.handle)
     _end_what_this_browser_began()
     _forget_everything()
     st.query_params.pop(_ACCOUNT, None)  # whoever comes next has no use for it
     say("You are signed out.")
 
 
-def has_session(key: str) -> bool:
-    """Whether a browser has a session or a demo. Asking does not prolong it."""
+def live_session() -> LiveSession | None:
+    """The record of this tab's session: since when, how proved, until when. None in a demo. Asking does not prolong it."""
+    kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    if kept is None or not kept.handle:
+        return None
+    return workbench().sessions.find(kept.handle, datetime.now(UTC), use=False)
+
+
+def ticket() -> str:
+    """What this tab's browser fetches its cookie with; empty when it has it, or needs none."""
+    live = live_session()
+    return workbench().sessions.ticket(live.handle, datetime.now(UTC)) if live and not live.entered else ""
+
+
+def has_session(browser: str, session: str) -> bool:
+    """Whether these keys of cookies are of a demo or a session. Asking does not prolong it."""
     now = datetime.now(UTC)
-    if demos().of_browser(key, now, use=False) is not None:
-        return True
-    return workbench().directory.session_of_browser(key, now) is not None
+    return demos().of_browser(browser, now, use=False) is not None or bool(workbench().sessions.of_cookie(session, now))
 
 
 def ended_elsewhere() -> bool:
     """Whether this tab's session ended in another tab or ran out. Asking does not prolong it."""
     kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
-    key = browser_key()
-    if kept is None or not key:
+    if kept is None:
         return False
-    now = datetime.now(UTC)
     if kept.session.user.demo:
-        return demos().of_browser(key, now, use=False) is None
-    return workbench().directory.session_of_browser(key, now) != kept.session_id
+        key = browser_key()
+        return bool(key) and demos().of_browser(key, datetime.now(UTC), use=False) is None
+    return live_session() is None
 
 
 def attempt(provider: str, start: Callable[[], Handshake]) -> tuple[str, Handshake]:
@@ -173,31 +202,42 @@ def selected_account(session: Session) -> str | None:
 
 def _is_alive(kept: SignedIn) -> bool:
     now, key = datetime.now(UTC), browser_key()
-    if not kept.session.user.demo:
-        return workbench().directory.find_session(kept.session_id, now) is not None
-    return not key or demos().of_browser(key, now) is not None
+    if kept.session.user.demo:
+        return not key or demos().of_browser(key, now) is not None
+    return _may_speak_for(kept) and workbench().sessions.find(kept.handle, now) is not None
 
 
-def _of_this_browser(directory: Directory) -> SignedIn | None:
-    key, now = browser_key(), datetime.now(UTC)
-    if not key:
-        return None
-    session_id = directory.session_of_browser(key, now)
-    user = directory.find_session(session_id, now) if session_id else None
-    if session_id and user:
-        return SignedIn(_session_of(user), session_id)
-    demo = demos().of_browser(key, now)
+def _may_speak_for(kept: SignedIn) -> bool:
+    """Whether the connection this run came by is the session's: where it began, or one that brought its cookie.
+
+    The browser's own cookie is not enough: somebody may have known it before anybody signed in.
+    """
+    connection = connection_name()
+    if kept.connection == connection:
+        return True
+    if workbench().sessions.of_cookie(session_key(), datetime.now(UTC)) != kept.handle:
+        return False
+    st.session_state[_SIGNED_IN] = replace(kept, connection=connection)
+    return True
+
+
+def _of_this_browser() -> SignedIn | None:
+    now, sessions = datetime.now(UTC), workbench().sessions
+    handle = sessions.of_cookie(session_key(), now)
+    live = sessions.find(handle, now) if handle else None
+    if live is not None:
+        return SignedIn(_session_of(live.user), live.handle, connection_name())
+    key = browser_key()
+    demo = demos().of_browser(key, now) if key else None
     return _visiting(demo) if demo else None
 
 
 def _end_what_this_browser_began() -> None:
-    key, now = browser_key(), datetime.now(UTC)
-    if not key:
-        return
-    demos().end(key)
-    session_id = workbench().directory.session_of_browser(key, now)
-    if session_id:
-        workbench().directory.end_session(session_id, now)
+    demos().end(browser_key())
+    sessions, now = workbench().sessions, datetime.now(UTC)
+    handle = sessions.of_cookie(session_key(), now)
+    if handle:
+        sessions.end(handle, now)
 
 
 def _session_of(user: User) -> Session:

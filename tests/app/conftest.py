@@ -1,6 +1,8 @@
 """The app without a browser: each test has a data directory, secrets and a process-wide workbench of its own."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,15 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.browser import BROWSER_HEADER, cookie_value, key_of
+from pages.shared.browser import (
+    BROWSER_HEADER,
+    CONNECTION_HEADER,
+    SESSION_COOKIE,
+    SESSION_HEADER,
+    cookie_value,
+    key_of,
+)
+from pages.shared.cache import workbench
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_WITHIN_SECONDS = 30
@@ -44,10 +54,24 @@ def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     kept: dict[str, str] = {}
 
     def noted_by_our_server(_: object) -> dict[str, str]:
-        return {BROWSER_HEADER: key_of(cookie_value(kept, secure=False))}
+        return {
+            BROWSER_HEADER: key_of(cookie_value(kept, secure=False)),
+            SESSION_HEADER: key_of(cookie_value(kept, secure=False, name=SESSION_COOKIE)),
+            CONNECTION_HEADER: kept.get("connection", ""),
+        }
 
     monkeypatch.setattr(type(st.context), "headers", property(noted_by_our_server))
     return kept
+
+
+def fetch_cookie(app: AppTest, cookies: dict[str, str], value: str = "s" * 43) -> bool:
+    """What a browser does with the image that brings the cookie of a new session; False when there is none."""
+    tickets = [found for html in app.get("html") for found in re.findall(r"ticket=([\w-]+)", html.proto.body)]
+    browser = key_of(cookie_value(cookies, secure=False))
+    entered = any(workbench().sessions.enter(ticket, browser, key_of(value), datetime.now(UTC)) for ticket in tickets)
+    if entered:
+        cookies[SESSION_COOKIE] = value
+    return entered
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from allocation.ports import User
 from allocation.sign_in.local import LocalAccounts
-from tests.app.conftest import ROOT, OpenApp, button, said
+from tests.app.conftest import ROOT, OpenApp, button, fetch_cookie, said
 from tests.openid_provider import running_provider
 
 PASSWORD = "correct horse battery"
@@ -187,14 +187,53 @@ def test_a_page_opened_by_itself_shows_a_stranger_nothing(page: str, open_app: O
 
 def test_a_refresh_finds_the_session_by_the_browser(open_app: OpenApp, cookies: dict[str, str]) -> None:
     cookies["evenkeel_browser"] = "a" * 43
-    enter(open_app(), "jane", PASSWORD, "Create account")
+    fetch_cookie(enter(open_app(), "jane", PASSWORD, "Create account"), cookies)
 
     refreshed = open_app()
+    cookies.clear()
     cookies["evenkeel_browser"] = "b" * 43
     another_browser = open_app()
 
     assert "Sign out" in labels(refreshed)
     assert "Sign out" not in labels(another_browser)
+
+
+def test_whoever_knew_the_browsers_cookie_before_sign_in_is_not_signed_in_by_it(
+    open_app: OpenApp, cookies: dict[str, str]
+) -> None:
+    cookies["evenkeel_browser"] = "a" * 43
+    enter(open_app(), "jane", PASSWORD, "Create account")
+
+    assert "Sign out" not in labels(open_app())
+
+
+def test_the_cookie_of_a_session_is_fetched_once(open_app: OpenApp, cookies: dict[str, str]) -> None:
+    cookies["evenkeel_browser"] = "a" * 43
+    app = enter(open_app(), "jane", PASSWORD, "Create account")
+
+    first = fetch_cookie(app, cookies)
+    again = fetch_cookie(app, cookies, "t" * 43)
+
+    assert (first, again) == (True, False)
+    assert not fetch_cookie(app.run(), cookies, "t" * 43)
+
+
+def test_another_connection_without_the_cookie_does_not_go_on_with_the_session(
+    open_app: OpenApp, cookies: dict[str, str]
+) -> None:
+    cookies.update(evenkeel_browser="a" * 43, connection="first")
+    app = enter(open_app(), "jane", PASSWORD, "Create account")
+    assert fetch_cookie(app, cookies)
+
+    cookies["connection"] = "second"
+    owner_reconnects = labels(app.run())
+    del cookies["evenkeel_session"]
+    cookies["connection"] = "third"
+    somebody_else = app.run()
+
+    assert "Sign out" in owner_reconnects
+    assert "Sign out" not in labels(somebody_else)
+    assert not somebody_else.selectbox
 
 
 def test_a_demo_survives_a_refresh(open_app: OpenApp, cookies: dict[str, str]) -> None:
@@ -211,8 +250,9 @@ def test_signing_out_in_one_tab_ends_the_other(open_app: OpenApp, cookies: dict[
     if way_in == "demo":
         button(first, "Explore the demo").click().run()
     else:
-        enter(first, "jane", PASSWORD, "Create account")
+        fetch_cookie(enter(first, "jane", PASSWORD, "Create account"), cookies)
     second = open_app()
+    assert "Sign out" in labels(second)
 
     button(first, "Sign out").click().run()
     second.run()
@@ -231,7 +271,7 @@ def test_a_sign_in_ends_the_demo_of_the_same_browser(with_jane: OpenApp, cookies
     other_tab.run()
 
     assert not other_tab.selectbox
-    assert "jane" in [text.value for text in other_tab.text]
+    assert "Your session has ended" in said(other_tab)
 
 
 def test_the_account_picker_selects_the_account(demo_app: AppTest) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
@@ -18,10 +19,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from allocation.presence import Proof
 from allocation.settings import Settings
 from allocation.sign_in.throttle import AT_ONCE, Throttle
 from pages.shared import gate, headers, server
-from pages.shared.browser import COOKIE, SECURE_COOKIE
+from pages.shared.browser import COOKIE, SESSION_COOKIE, key_of
 from pages.shared.server import MIDDLEWARE, ROUTES, show_fault
 from tests.openid_provider import OpenIdProvider, running_provider
 
@@ -44,7 +46,8 @@ async def script(_: Request) -> Response:
 
 async def stream(websocket: WebSocket) -> None:
     await websocket.accept()
-    await websocket.send_json(websocket.headers.getlist("x-evenkeel-browser"))
+    names = ("browser", "session", "connection")
+    await websocket.send_json({name: websocket.headers.getlist(f"x-evenkeel-{name}") for name in names})
     await websocket.close()
 
 
@@ -78,7 +81,7 @@ def test_a_new_browser_is_named_once(client: TestClient) -> None:
 def test_over_https_the_name_is_kept_from_plain_http_and_other_hosts(client: TestClient) -> None:
     cookie = client.get(OVER_HTTPS).headers["set-cookie"]
 
-    assert cookie.startswith(f"{SECURE_COOKIE}=")
+    assert cookie.startswith(f"__Host-{COOKIE}=")
     assert "Secure" in cookie
     assert "Path=/" in cookie
     assert "Domain" not in cookie
@@ -91,8 +94,8 @@ def test_over_https_a_name_that_another_site_may_have_planted_does_not_count(cli
     ) as socket:
         bound_to = socket.receive_json()
 
-    assert answer.headers["set-cookie"].startswith(f"{SECURE_COOKIE}=")
-    assert bound_to == [""]
+    assert answer.headers["set-cookie"].startswith(f"__Host-{COOKIE}=")
+    assert bound_to["browser"] == [""]
 
 
 def test_a_page_from_the_browsers_own_memory_names_it_too(client: TestClient) -> None:
@@ -115,12 +118,20 @@ def test_the_callback_leaves_no_trace_and_runs_nothing(client: TestClient) -> No
 
 
 def test_a_stream_is_bound_to_the_cookie_and_not_to_what_the_client_claims(client: TestClient) -> None:
-    claims = {**OUR_PAGE, "x-evenkeel-browser": "somebody else"}
+    cookies = f"{NAMED['cookie']}; {SESSION_COOKIE}={'s' * 43}"
+    claims = {f"x-evenkeel-{name}": "somebody else" for name in ("browser", "session", "connection")}
+    bound_to = []
 
-    with client.websocket_connect("ws://localhost:8501/stream", headers=claims) as socket:
-        bound_to = socket.receive_json()
+    for _ in range(2):
+        with client.websocket_connect(
+            "ws://localhost:8501/stream", headers={**OUR_PAGE, **claims, "cookie": cookies}
+        ) as socket:
+            bound_to.append(socket.receive_json())
 
-    assert bound_to == [hashlib.sha256(b"c" * 43).hexdigest()]
+    assert bound_to[0]["browser"] == bound_to[1]["browser"] == [hashlib.sha256(b"c" * 43).hexdigest()]
+    assert bound_to[0]["session"] == [key_of("s" * 43)]
+    assert bound_to[0]["connection"] != bound_to[1]["connection"]
+    assert "somebody else" not in str(bound_to)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +281,47 @@ def test_a_provider_that_is_down_leads_back_to_the_page_that_says_so(
 
     assert answer.headers["location"] == "/holdings?account=7"
     assert "another issuer" in caplog.text
+
+
+@pytest.fixture
+def begun(client: TestClient) -> str:
+    """The ticket of a session that began in this browser."""
+    bench, now = server.workbench(), datetime.now(UTC)
+    user = bench.directory.user_for_identity("https://a.example", "1", "Ann", "")
+    handle = bench.sessions.begin(Proof(user, now), key_of("c" * 43), "", now)
+    return bench.sessions.ticket(handle, now)
+
+
+def test_a_browser_gets_a_new_cookie_for_a_session_that_began_in_it(client: TestClient, begun: str) -> None:
+    entered = client.get(f"/session/enter?ticket={begun}", headers=NAMED)
+    again = client.get(f"/session/enter?ticket={begun}", headers=NAMED)
+    given = entered.cookies[SESSION_COOKIE]
+    download = client.get("/media/file.csv", headers={"cookie": f"{SESSION_COOKIE}={given}"})
+
+    assert (entered.status_code, again.status_code) == (200, 403)
+    assert len(given) == 43
+    assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(entered.headers["set-cookie"].split("; "))
+    assert entered.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in again.headers
+    assert "trades" in download.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"cookie": f"{COOKIE}=another"}, {**NAMED, "sec-fetch-site": "cross-site"}, {**NAMED, "sec-fetch-site": "none"}],
+    ids=["another browser", "another site", "an address typed or sent"],
+)
+def test_nobody_else_gets_the_cookie_of_a_session(
+    client: TestClient, begun: str, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    client.cookies.clear()
+
+    answer = client.get(f"/session/enter?ticket={begun}", headers=headers)
+
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+    assert "Refused the cookie" in caplog.text
+    assert begun not in caplog.text
 
 
 @pytest.mark.parametrize("headers", [{}, NAMED], ids=["no cookie", "a cookie without a session"])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, or_
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.tables import app_user, recovery_code, second_factor, sign_in_session
 from allocation.adapters.sql.upsert import insert_into
-from allocation.adapters.sql.users import end_sessions, folded, hash_of, new_local_user, user_of
+from allocation.adapters.sql.users import end_sessions, folded, new_local_user, user_of
 from allocation.ports import LocalCredentials, SecondFactor, User
 
 
@@ -58,7 +58,7 @@ class SqlCredentials:
         changed = {"password_hash": password_hash, "password_changed_at": now}
         with self._database.writing() as connection:
             connection.execute(update(app_user).where(app_user.c.id == user_id).values(changed))
-            end_sessions(connection, user_id, now, sign_in_session.c.id_hash != hash_of(keep_session))
+            end_sessions(connection, user_id, now, sign_in_session.c.handle != keep_session)
 
     def second_factor(self, user_id: str) -> SecondFactor | None:
         """The second factor, confirmed or not; None when there is none."""
