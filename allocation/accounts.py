@@ -1,5 +1,6 @@
-"""The accounts one user may see, and the one that is selected."""
+"""The accounts one user may see, the one that is selected, and what the user may do with it."""
 
+from allocation.authorisation import Role, Verb, may, refusal
 from allocation.errors import NoAccountSelectedError
 from allocation.model import Account, Portfolio
 from allocation.ports import Store, User
@@ -32,6 +33,23 @@ class Accounts:
     def selected_id(self) -> str | None:
         """The id of the selected account, if there is one."""
         return self._selected
+
+    def role(self, account_id: str = "") -> Role:
+        """What the user is to an account; to the selected one, if none is named."""
+        return self._store.authorise(self._user.id, account_id or self._require_selected(), Verb.SEE)
+
+    def why_not(self, verb: Verb, account_id: str = "") -> str:
+        """Why the user's role is not enough, in a sentence; empty when it is."""
+        role = self.role(account_id)
+        return "" if may(role, verb) else str(refusal(role, verb))
+
+    def authorise(self, verb: Verb) -> None:
+        """Make sure that the user may do this with the selected account.
+
+        Raises:
+            AccountNotFoundError, NotAllowedError: as from the store; the attempt is written down.
+        """
+        self._store.authorise(self._user.id, self._require_selected(), verb)
 
     def get_portfolio(self) -> Portfolio:
         """What the selected account holds."""

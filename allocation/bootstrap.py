@@ -17,11 +17,12 @@ from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.sealed import keys_in_use
 from allocation.adapters.sql.sessions import SqlSessions
 from allocation.adapters.sql.store import SqlStore
+from allocation.adapters.sql.teams import SqlTeams
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
 from allocation.market import Market
-from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Trail, User, Vault
+from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Teams, Trail, User, Vault
 from allocation.presence import Sessions
 from allocation.settings import Settings
 
@@ -35,6 +36,7 @@ class Workbench:
     settings: Settings
     directory: Directory
     store: Store
+    teams: Teams
     market: Market
     trail: Trail
     vault: Vault
@@ -60,6 +62,7 @@ def workbench(settings: Settings) -> Workbench:
         settings,
         SqlDirectory(database),
         SqlStore(database, trail),
+        SqlTeams(database, trail),
         Market(_quote_source(settings), SqlQuoteCache(database)),
         trail,
         vault,

@@ -9,6 +9,7 @@ from typing import Protocol
 from allocation.authorisation import Role, Verb
 from allocation.model import Account, Portfolio, Quote
 from allocation.targets import TargetAllocation
+from allocation.teams import Offer, Team
 from allocation.trail import Break, Detail, EventKind, Line
 
 
@@ -110,6 +111,62 @@ class Store(Protocol):
 
     def remove_manual_price(self, user_id: str, symbol: str) -> None:
         """Forget a price entered by hand; harmless when there is none."""
+        ...
+
+
+class Teams(Protocol):
+    """Teams, and which accounts their members share. Every question takes the user's id.
+
+    A team the user is not in raises `TeamNotFoundError`, exactly like one that does not exist; what their role does not
+    cover raises `NotAllowedError`. Both are written down.
+    """
+
+    def teams(self, user_id: str) -> tuple[Team, ...]:
+        """The user's teams, by name."""
+        ...
+
+    def create_team(self, user_id: str, name: str) -> str:
+        """A new team with the user as its owner; its id."""
+        ...
+
+    def rename_team(self, user_id: str, team_id: str, name: str) -> None:
+        """Give the team another name."""
+        ...
+
+    def remove_team(self, user_id: str, team_id: str) -> None:
+        """End the team; nobody's accounts are shared by it any more."""
+        ...
+
+    def change_role(self, user_id: str, team_id: str, member_id: str, role: Role) -> None:
+        """Give a member another role; raises `TeamError` when no owner would be left."""
+        ...
+
+    def remove_member(self, user_id: str, team_id: str, member_id: str) -> None:
+        """Take out a member, or oneself, with the accounts they shared; raises `TeamError` for the last owner."""
+        ...
+
+    def invite(self, user_id: str, team_id: str, role: Role) -> str:
+        """A token that lets one person join with this role, once, for seven days; kept as a hash only."""
+        ...
+
+    def withdraw(self, user_id: str, team_id: str, invitation_id: str) -> None:
+        """Make an open invitation void; harmless when it is already."""
+        ...
+
+    def offer(self, user_id: str, token: str) -> Offer:
+        """What an invitation offers; raises `InvitationError` when it is unknown, used, withdrawn or too old."""
+        ...
+
+    def accept(self, user_id: str, token: str) -> str:
+        """Join the team with the role offered; the team's id. Raises `InvitationError` as above."""
+        ...
+
+    def share(self, user_id: str, account_id: str, team_id: str, role: Role) -> str:
+        """Share an account with a team up to a role, or change that role; the share's id."""
+        ...
+
+    def unshare(self, user_id: str, share_id: str) -> None:
+        """End a share: for whoever owns the account, and for the owners of the team."""
         ...
 
 

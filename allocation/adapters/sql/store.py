@@ -74,7 +74,6 @@ class SqlStore:
             refusals_on_record(self._trail, user_id, Verb.IMPORT, shared),
             self._database.writing(user_id) as connection,
         ):
-            require_at_work(connection, user_id)
             for portfolio in every:
                 _save(connection, user_id, portfolio, imported_at)
         for portfolio in every:
@@ -192,6 +191,7 @@ def _save(connection: Connection, user_id: str, portfolio: Portfolio, imported_a
         connection.execute(update(tables.account).where(*_is(found)).values(**holdings))
         key = found.key
     else:
+        require_at_work(connection, user_id)
         connection.execute(upsert(tables.account, connection), {"user_id": user_id, **fresh})
     # The old lots go with their positions.
     _replace_lines(connection, tables.position, key, rows.position_rows(portfolio.positions, key))
