@@ -17,6 +17,7 @@ from allocation.rules import Rules
 from allocation.trade_plan import TradePlan
 from pages.shared.look import NOT_KNOWN, account_header, account_label, count, literal, money, no_account, percent
 from pages.shared.prices import fetch_once, price_panel
+from pages.shared.record import note_download
 from pages.shared.rules_form import rules_form
 from pages.shared.state import require_session
 from pages.shared.tables import (
@@ -294,7 +295,8 @@ def show_downloads(view: View, plan: TradePlan) -> None:
         "text/csv",
         key="rebalance.csv",
         icon=":material/download:",
-        on_click="ignore",
+        on_click=note_download,
+        args=(view.account.id, plan, "csv"),
         disabled=not plan.trades,
     )
     document = json.dumps(plan.as_dict(), indent=2)
@@ -305,7 +307,8 @@ def show_downloads(view: View, plan: TradePlan) -> None:
         "application/json",
         key="rebalance.json",
         icon=":material/data_object:",
-        on_click="ignore",
+        on_click=note_download,
+        args=(view.account.id, plan, "json"),
     )
 
 

@@ -33,7 +33,7 @@ LAYERS = {
     "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "pyarrow", "distributed")),
-    "presentation": Layer(("report", "figures"), knows=("core",), libraries=("pandas", "plotly")),
+    "presentation": Layer(("report", "figures", "history"), knows=("core",), libraries=("pandas", "plotly")),
     "sign_in": Layer(
         ("sign_in", "utils"),
         knows=("core", "ports", "story"),

@@ -1,0 +1,156 @@
+"""The trail as its user reads it: what each line means in a sentence, and all of them as a file."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from allocation.report import as_text_cell
+from allocation.trail import Detail, EventKind, Line
+
+CSV_COLUMNS = ("number", "time", "what", "subject", "details", "session", "request", "kind", "hash")
+
+
+class Topic(StrEnum):
+    """What a reader looks for."""
+
+    SIGN_IN = "Sign-in and security"
+    ACCOUNTS = "Accounts and targets"
+    PLANS = "Plans and prices"
+    SHARING = "Sharing"
+    REFUSED = "Refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a kind of event is called, and where it belongs."""
+
+    topic: Topic
+    title: str
+
+
+MEANINGS: Mapping[EventKind, Meaning] = MappingProxyType(
+    {
+        EventKind.USER_CREATED: Meaning(Topic.SIGN_IN, "User created"),
+        EventKind.SIGN_IN: Meaning(Topic.SIGN_IN, "Signed in"),
+        EventKind.SIGN_IN_REFUSED: Meaning(Topic.REFUSED, "Sign-in refused"),
+        EventKind.SIGN_OUT: Meaning(Topic.SIGN_IN, "Signed out"),
+        EventKind.SESSION_ENDED: Meaning(Topic.SIGN_IN, "Session ended"),
+        EventKind.SESSIONS_ENDED: Meaning(Topic.SIGN_IN, "Signed out everywhere"),
+        EventKind.PASSWORD_CHANGED: Meaning(Topic.SIGN_IN, "Password changed"),
+        EventKind.PASSWORD_CODE_MADE: Meaning(Topic.SIGN_IN, "Code to choose a password made"),
+        EventKind.PASSWORD_CHANGE_REFUSED: Meaning(Topic.REFUSED, "Password change refused"),
+        EventKind.SECOND_FACTOR_ON: Meaning(Topic.SIGN_IN, "Second factor switched on"),
+        EventKind.SECOND_FACTOR_OFF: Meaning(Topic.SIGN_IN, "Second factor switched off"),
+        EventKind.SECOND_FACTOR_REFUSED: Meaning(Topic.REFUSED, "Code refused"),
+        EventKind.RECOVERY_CODE_USED: Meaning(Topic.SIGN_IN, "Recovery code used"),
+        EventKind.RECOVERY_CODES_MADE: Meaning(Topic.SIGN_IN, "Recovery codes made"),
+        EventKind.STEP_UP: Meaning(Topic.SIGN_IN, "Confirmed once more"),
+        EventKind.STEP_UP_REFUSED: Meaning(Topic.REFUSED, "Confirmation refused"),
+        EventKind.USER_DISABLED: Meaning(Topic.SIGN_IN, "User switched off"),
+        EventKind.USER_ENABLED: Meaning(Topic.SIGN_IN, "User switched on"),
+        EventKind.LIMIT_REACHED: Meaning(Topic.REFUSED, "Too many attempts"),
+        EventKind.ACCOUNT_REFUSED: Meaning(Topic.REFUSED, "Account refused"),
+        EventKind.ACTION_REFUSED: Meaning(Topic.REFUSED, "Action refused"),
+        EventKind.IMPORT: Meaning(Topic.ACCOUNTS, "Account imported"),
+        EventKind.ACCOUNT_REMOVED: Meaning(Topic.ACCOUNTS, "Account removed"),
+        EventKind.ACCOUNT_RENAMED: Meaning(Topic.ACCOUNTS, "Account renamed"),
+        EventKind.TARGET_SAVED: Meaning(Topic.ACCOUNTS, "Target saved"),
+        EventKind.PLAN_MADE: Meaning(Topic.PLANS, "Plan taken along"),
+        EventKind.TRADES_DOWNLOADED: Meaning(Topic.PLANS, "Trades downloaded"),
+        EventKind.PRICE_ENTERED: Meaning(Topic.PLANS, "Price entered by hand"),
+        EventKind.PRICE_REMOVED: Meaning(Topic.PLANS, "Price by hand removed"),
+        EventKind.TEAM_CREATED: Meaning(Topic.SHARING, "Team created"),
+        EventKind.TEAM_RENAMED: Meaning(Topic.SHARING, "Team renamed"),
+        EventKind.TEAM_REMOVED: Meaning(Topic.SHARING, "Team removed"),
+        EventKind.MEMBER_INVITED: Meaning(Topic.SHARING, "Somebody invited"),
+        EventKind.INVITATION_WITHDRAWN: Meaning(Topic.SHARING, "Invitation withdrawn"),
+        EventKind.INVITATION_REFUSED: Meaning(Topic.REFUSED, "Invitation refused"),
+        EventKind.MEMBER_JOINED: Meaning(Topic.SHARING, "Joined a team"),
+        EventKind.MEMBER_REMOVED: Meaning(Topic.SHARING, "Member removed"),
+        EventKind.ROLE_CHANGED: Meaning(Topic.SHARING, "Role changed"),
+        EventKind.ACCOUNT_SHARED: Meaning(Topic.SHARING, "Account shared"),
+        EventKind.ACCOUNT_UNSHARED: Meaning(Topic.SHARING, "Sharing ended"),
+        EventKind.TOKEN_UNREADABLE: Meaning(Topic.REFUSED, "Saved connection unreadable"),
+        EventKind.KEYS_RESEALED: Meaning(Topic.SIGN_IN, "Secrets sealed anew"),
+        EventKind.SECRETS_FORGOTTEN: Meaning(Topic.SIGN_IN, "Unreadable secrets removed"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line for a reader."""
+
+    number: int
+    at: datetime
+    topic: Topic
+    title: str
+    about: str
+    this_session: bool
+
+
+def kinds_of(topics: Iterable[Topic]) -> tuple[EventKind, ...]:
+    """The kinds of events of these topics."""
+    wanted = set(topics)
+    return tuple(kind for kind, meaning in MEANINGS.items() if meaning.topic in wanted)
+
+
+def entries(lines: Iterable[Line], account_names: Mapping[str, str], session: str | None = None) -> tuple[Entry, ...]:
+    """The lines for a reader, in their order.
+
+    Args:
+        account_names: what the user calls their accounts, by id.
+        session: the handle of the session that reads, to mark its own lines.
+    """
+    return tuple(
+        Entry(
+            line.number,
+            line.at,
+            meaning.topic,
+            meaning.title,
+            _about(line, account_names),
+            session is not None and line.session == session,
+        )
+        for line in lines
+        for meaning in (meaning_of(line.kind),)
+    )
+
+
+def meaning_of(kind: str) -> Meaning:
+    """What a kind is called; one of a newer version by its own name."""
+    try:
+        return MEANINGS[EventKind(kind)]
+    except ValueError:
+        return Meaning(Topic.SIGN_IN, kind.replace("_", " ").capitalize())
+
+
+def history_csv(lines: Iterable[Line]) -> str:
+    """The lines as CSV with all that was written, for a spreadsheet: no cell is taken for a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_COLUMNS)
+    for line in lines:
+        cells = (meaning_of(line.kind).title, line.subject, line.details, line.session or "", line.request_id or "")
+        when = line.at.isoformat(timespec="seconds")
+        writer.writerow([line.number, when, *map(as_text_cell, cells), as_text_cell(line.kind), line.hash])
+    return text.getvalue()
+
+
+def _about(line: Line, account_names: Mapping[str, str]) -> str:
+    subject = account_names.get(line.subject, line.subject)
+    told = [
+        f"{name.replace('_', ' ')} {_said(value, account_names)}"
+        for name, value in line.told.items()
+        if value not in (None, "")
+    ]
+    return " · ".join(filter(None, (subject, *told)))
+
+
+def _said(value: Detail, account_names: Mapping[str, str]) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return account_names.get(value, value) if isinstance(value, str) else str(value)
