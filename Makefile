@@ -1,4 +1,4 @@
-.PHONY: check test e2e mutation
+.PHONY: check test e2e mutation audit
 
 check: ## what a change has to pass: format, lint, types, tests without a browser
 	ruff format --check .
@@ -18,3 +18,8 @@ mutation: ## how many faults planted in the verifier its tests find (requirement
 	mutmut results
 	mutmut export-cicd-stats
 	cat mutants/mutmut-cicd-stats.json
+
+audit: ## before a release: the installed packages against the known advisories; fails where it could not look
+	python3 -m venv build/tools
+	build/tools/bin/pip install -q -r .ci/requirements.txt
+	build/tools/bin/python .ci/supply_chain.py audit "$$(command -v python)"
