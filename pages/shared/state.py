@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
+from allocation.acting import act_as
 from allocation.allocation import Session, select_account, start_session
 from allocation.ports import User
 from allocation.presence import LiveSession, Proof
@@ -17,6 +18,7 @@ from allocation.sign_in.handshake import Handshake
 from allocation.trail import EventKind
 from pages.shared.browser import browser_key, connection_name, device, session_key
 from pages.shared.cache import demos, workbench
+from pages.shared.requests import bind_run
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +72,7 @@ def current_session() -> Session | None:
         return None
     take_notice()  # nothing ended for somebody who is signed in
     st.session_state[_SIGNED_IN] = found
+    _at_work(found)
     return found.session
 
 
@@ -203,8 +206,18 @@ def selected_account(session: Session) -> str | None:
 def _is_alive(kept: SignedIn) -> bool:
     now, key = datetime.now(UTC), browser_key()
     if kept.session.user.demo:
-        return not key or demos().of_browser(key, now) is not None
-    return _may_speak_for(kept) and workbench().sessions.find(kept.handle, now) is not None
+        alive = not key or demos().of_browser(key, now) is not None
+    else:
+        alive = _may_speak_for(kept) and workbench().sessions.find(kept.handle, now) is not None
+    if alive:
+        _at_work(kept)
+    return alive
+
+
+def _at_work(kept: SignedIn) -> None:
+    """Who this run is for, as log and trail have it."""
+    bind_run()
+    act_as(kept.session.user.id, kept.handle or None)
 
 
 def _may_speak_for(kept: SignedIn) -> bool:
