@@ -1,5 +1,6 @@
 """The composition root: from settings to a workbench. The only place that names concrete adapters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from allocation.adapters.aes_vault import AesVault, key_id_of
@@ -44,6 +45,7 @@ class Workbench:
     people: People
     failures: FailureLog
     sessions: Sessions
+    check_database: Callable[[], None]
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
@@ -70,6 +72,7 @@ def workbench(settings: Settings) -> Workbench:
         SqlPeople(database),
         SqlFailureLog(database),
         SqlSessions(database, vault, settings.idle_limit, settings.absolute_limit),
+        database.check,
     )
 
 

@@ -4,6 +4,7 @@ import hmac
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from ipaddress import ip_address
 from threading import Event
 
@@ -75,9 +76,9 @@ def may_read_counts(scope: Scope) -> bool:
     if token:
         given = headers.get("authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), token.encode())
-    client = scope.get("client")
+    client: tuple[str, int] | None = scope.get("client")
     # A proxy on this machine speaks for somebody else, and says so.
-    return bool(client) and _is_this_machine(client[0]) and not _FORWARDED & set(headers.keys())
+    return client is not None and _is_this_machine(client[0]) and not _FORWARDED & set(headers.keys())
 
 
 ROUTES = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", counted)]
@@ -85,9 +86,8 @@ _FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "
 
 
 def _prepare() -> None:
-    import pandas  # noqa: F401, PLC0415  the first visitor would wait for it
-    import plotly.graph_objects  # noqa: F401, PLC0415
-
+    for library in ("pandas", "plotly.graph_objects"):
+        import_module(library)  # or else the first visitor waits for it
     try:
         workbench()
     except SettingsError as error:  # every page says so too, and goes no further

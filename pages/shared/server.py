@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,7 +21,7 @@ from allocation.errors import AllocationError
 from allocation.sign_in.departures import Departure
 from allocation.sign_in.id_token import same_text
 from allocation.utils import oauth
-from pages.shared import state
+from pages.shared import metrics, operations, state
 from pages.shared.browser import (
     BROWSER_HEADER,
     CALLBACK_PATH,
@@ -99,11 +99,6 @@ def enter(request: Request) -> Response:
     return answer
 
 
-async def health(_: Request) -> Response:
-    """Whether the server is up, for whatever watches it."""
-    return JSONResponse({"status": "ok"})
-
-
 class Edge:
     """What every answer carries, and the one cookie: a random name for the browser, of no authority by itself."""
 
@@ -130,9 +125,9 @@ ROUTES = [
     Route(CALLBACK_PATH, callback),
     Route(f"{START_PATH}/{{provider}}", start),
     Route(ENTER_PATH, enter),
-    Route("/healthz", health),
+    *operations.ROUTES,
 ]
-MIDDLEWARE = [Middleware(Requests), Middleware(Edge)]
+MIDDLEWARE = [Middleware(Requests), Middleware(Edge), Middleware(operations.OwnCounts)]
 
 
 def show_fault(fault: Exception) -> bool:
@@ -140,6 +135,7 @@ def show_fault(fault: Exception) -> bool:
     if isinstance(fault, AllocationError):
         st.error(str(fault), icon=":material/error:")
         return True
+    metrics.fault_met()
     reference = bind_run() or begin_request()
     _log.error("Fault on a page, shown as %s", reference, exc_info=fault)
     st.error(

@@ -9,7 +9,7 @@ from streamlit.navigation.page import Page
 from allocation.allocation import Session, select_account
 from allocation.errors import SettingsError
 from allocation.model import Account
-from pages.shared import brand, state
+from pages.shared import brand, metrics, state
 from pages.shared.browser import ENTER_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,8 @@ def show() -> None:
         _fetch_cookie()
         _sidebar(session)
         _watch()
-    page.run()
+    with metrics.one_run(page.title):
+        page.run()
     state.tell_aside()
 
 
