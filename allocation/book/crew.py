@@ -1,10 +1,15 @@
-"""Who solves the partitions: this process, a pool of processes on all cores, or the workers of a Dask cluster."""
+"""Who solves the partitions: this process, its threads or other processes on all cores, or the workers of a Dask cluster.
+
+The quick way is compiled and lets other threads run beside it: there threads share the book, and nothing is copied. The
+exact way is Python's own, one thread at a time: a book that needs it for more than a few accounts goes to processes.
+"""
 
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
@@ -24,6 +29,8 @@ Solve = Callable[[Iterable[pa.Table]], Iterator[Book]]
 
 # Partitions given out beyond the one whose answer is awaited, for each worker: enough that none ever waits.
 _AHEAD = 2
+# The exact way takes some hundred times longer: beyond one account in so many it is what the time goes into.
+_ONE_IN = 400
 # Seconds until a scheduler that does not answer is given up.
 _PATIENCE = 10
 
@@ -48,7 +55,7 @@ def engage(planner: Planner, workers: int, scheduler: str | None) -> AbstractCon
     """A crew for one book; it is dismissed, and what nobody waits for is cancelled, when the context ends.
 
     Args:
-        workers: processes; 1 solves in this one.
+        workers: threads or processes; 1 solves in this thread.
         scheduler: the address of a Dask scheduler, such as tcp://10.0.0.5:8786, in place of own processes.
 
     Raises:
@@ -56,12 +63,40 @@ def engage(planner: Planner, workers: int, scheduler: str | None) -> AbstractCon
     """
     if scheduler is not None:
         return _cluster(planner, scheduler)
-    return _alone(planner) if workers == 1 else _pool(planner, workers)
+    return _alone(planner) if workers == 1 else _here(planner, workers)
 
 
 @contextmanager
 def _alone(planner: Planner) -> Iterator[Solve]:
     yield lambda partitions: (solve_partition(partition, planner) for partition in partitions)
+
+
+@contextmanager
+def _here(planner: Planner, workers: int) -> Iterator[Solve]:
+    """The cores of this machine; the first partition shows whether threads or processes make more of them."""
+    with ExitStack() as crews:
+
+        def solve(partitions: Iterable[pa.Table]) -> Iterator[Book]:
+            rest, crew = iter(partitions), _pool
+            if planner.catalogue is not None:
+                for partition in islice(rest, 1):
+                    book = solve_partition(partition, planner)
+                    crew = _threads if book.one_by_one * _ONE_IN <= len(book.summary) else _pool
+                    yield book
+            yield from crews.enter_context(crew(planner, workers))(rest)
+
+        yield solve
+
+
+@contextmanager
+def _threads(planner: Planner, workers: int) -> Iterator[Solve]:
+    pool = ThreadPoolExecutor(workers, "plan-accounts")
+    try:
+        yield lambda partitions: _in_order(
+            lambda part: pool.submit(solve_partition, part, planner), partitions, workers * _AHEAD
+        )
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

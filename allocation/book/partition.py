@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -31,11 +31,13 @@ class Book:
         trades: one row for each trade, accounts in the order given, within an account by symbol.
         summary: one row for each account, in the order given.
         stopped_after: where the work was cancelled, the last account that was planned ("" for none); else None.
+        one_by_one: how many accounts went the exact way of `plan`; that makes them no different.
     """
 
     trades: pa.Table
     summary: pa.Table
     stopped_after: str | None = None
+    one_by_one: int = field(default=0, compare=False)
 
 
 class Planner:
@@ -72,7 +74,8 @@ def solve_partition(positions: pa.Table, planner: Planner) -> Book:
     if planner.catalogue is not None:
         quick = solve_quickly(positions, planner.catalogue, planner.rules, planner.money)
     if quick is None:
-        return book_of([_outcome(positions, span, planner) for span in pairwise(starts)], planner.money)
+        outcomes = [_outcome(positions, span, planner) for span in pairwise(starts)]
+        return replace(book_of(outcomes, planner.money), one_by_one=len(outcomes))
     quick = withhold(quick, planner.expected.faults(positions, quick.trades, quick.summary))
     left = np.flatnonzero(~quick.done)
     rest = book_of([_outcome(positions, (starts[i], starts[i + 1]), planner) for i in left], planner.money)
@@ -83,6 +86,7 @@ def solve_partition(positions: pa.Table, planner: Planner) -> Book:
     return Book(
         _interleaved(quick.trades, quick.account_of_trade, rest.trades, np.array(traded, np.int64)),
         _interleaved(quick.summary, quick.account_of_row, rest.summary, left),
+        one_by_one=len(left),
     )
 
 
@@ -115,7 +119,7 @@ def join_books(books: Iterable[Book], money: pa.DataType, stopped_after: str | N
     parts = list(books)
     trades = pa.concat_tables([trades_schema(money).empty_table(), *(part.trades for part in parts)])
     summary = pa.concat_tables([summary_schema(money).empty_table(), *(part.summary for part in parts)])
-    return Book(trades, summary, stopped_after)
+    return Book(trades, summary, stopped_after, sum(part.one_by_one for part in parts))
 
 
 def _outcome(positions: pa.Table, span: tuple[int, int], planner: Planner) -> Outcome:

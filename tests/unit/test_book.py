@@ -266,10 +266,31 @@ def test_a_book_is_stopped_by_its_watcher_after_whole_accounts() -> None:
     assert len(book.summary) == seen[-1].done < seen[-1].accounts == 700
 
 
-def test_processes_give_the_same_book() -> None:
+def test_threads_give_the_same_book() -> None:
     table = many(600)
 
     assert rebalance_book(table, PRICED, workers=2) == rebalance_book(table, PRICED)
+
+
+def test_processes_give_the_same_book() -> None:
+    table, rules = many(300), Rules(min_trade_value=Decimal("0.3"), max_trades=1)
+
+    book = rebalance_book(table, PRICED, rules, workers=2)
+
+    assert book.one_by_one == 300
+    assert book == rebalance_book(table, PRICED, rules)
+
+
+def test_a_book_of_ties_goes_to_processes_and_is_the_same() -> None:
+    tied = pa.table(
+        {"model_id": ["growth"] * 2, "symbol": ["VTI", "BND"], "weight": ["0.5", "0.5"], "price": ["10", "10"]}
+    )
+    table = positions([(f"a{i:05}", "growth", "VTI", "0", "10", "10") for i in range(300)])
+
+    book = rebalance_book(table, tied, workers=2)
+
+    assert book.one_by_one == 300
+    assert book == rebalance_book(table, tied)
 
 
 def test_a_process_that_dies_is_told_and_not_waited_for(tmp_path: Path) -> None:
@@ -277,9 +298,10 @@ def test_a_process_that_dies_is_told_and_not_waited_for(tmp_path: Path) -> None:
     told = (
         "import pyarrow as pa\n"
         "from allocation.book import rebalance_book\n"
+        "from allocation.rules import Rules\n"
         "p = pa.table({'account_id': ['a'], 'model_id': ['m'], 'symbol': ['VTI'], 'quantity': [1], 'price': [9], 'cash': [0]})\n"
         "m = pa.table({'model_id': ['m'] * 9000, 'symbol': [f'S{i}' for i in range(9000)], 'weight': [0.0001] * 9000})\n"
-        "rebalance_book(p, m, workers=2)\n"
+        "rebalance_book(p, m, Rules(max_trades=1), workers=2)\n"
     )
     ended = subprocess.run(
         [sys.executable], input=told, capture_output=True, text=True, timeout=100, cwd=ROOT, check=False
