@@ -16,6 +16,7 @@ def main() -> None:
     server = subprocess.Popen(command)
     try:
         print(wait_for(f"http://localhost:{PORT}/healthz"))
+        print(wait_for(f"http://localhost:{PORT}/readyz"))
         if "<title>" not in wait_for(f"http://localhost:{PORT}/"):
             sys.exit("The first page is not one.")
     finally:
