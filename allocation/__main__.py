@@ -114,6 +114,12 @@ def _backup(chosen: argparse.Namespace) -> Answer:
     return back_up_database(chosen.file)
 
 
+def _support_bundle(_: argparse.Namespace) -> Answer:
+    from allocation.support import support_bundle  # noqa: PLC0415  as above
+
+    return support_bundle(), 0
+
+
 def _users(chosen: argparse.Namespace) -> Answer:
     from allocation.users import look_after_users  # noqa: PLC0415  as above
 
@@ -134,7 +140,7 @@ class _Parser(argparse.ArgumentParser):
         usage = (
             "Commands: plan REQUEST.json, frontier REQUEST.json, least-contribution REQUEST.json, schema, "
             "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE; for whoever runs the app: "
-            "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE, "
+            "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE, support-bundle, "
             "users list|add|disable|enable|reset-password|reset-second-factor NAME"
         )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
@@ -179,6 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     users.add_argument("action", choices=("list", "add", "disable", "enable", "reset-password", "reset-second-factor"))
     users.add_argument("name", nargs="?", help="a user name or an id")
     users.set_defaults(command=_users)
+    bundle = commands.add_parser("support-bundle", help="print what a helper needs to know of the app, without secrets")
+    bundle.set_defaults(command=_support_bundle)
     backup = commands.add_parser("backup", help="copy the app's running SQLite database to a file")
     backup.add_argument("file", help="a file that does not exist yet")
     backup.set_defaults(command=_backup)

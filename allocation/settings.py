@@ -72,6 +72,15 @@ class Settings(BaseSettings):
         database = urlsplit(self.database_url.get_secret_value()).password or ""
         return tuple(filter(None, (*(text for each in told for text in each.split(",")), database, unquote(database))))
 
+    def shown(self) -> dict[str, Any]:
+        """Every setting as a helper may see it: of a secret only whether it is set, of a provider its name and issuer."""
+        told = {
+            name: "set" if isinstance(value, SecretStr) else value if value is None else str(value)
+            for name, value in self
+            if name != "providers"
+        }
+        return told | {"providers": [{"name": each.name, "issuer": each.issuer} for each in self.providers]}
+
     @property
     def idle_limit(self) -> timedelta:
         """How long a session lives without its user doing anything."""
