@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,7 +30,7 @@ NEW = replace(OLD, positions=(Position("BND", D(5)),), cash=D(7))
 
 
 def new_user(database: Database, name: str = "ann") -> str:
-    return SqlDirectory(database, timedelta(minutes=30), timedelta(hours=12)).create_local_user(name, "hash").id
+    return SqlDirectory(database).create_local_user(name, "hash").id
 
 
 def test_an_import_refused_by_its_last_account_saves_none(database: Database) -> None:
@@ -125,7 +125,7 @@ def test_an_account_removed_while_its_target_is_saved_is_simply_not_there(databa
 
 
 def test_the_same_person_signing_in_twice_at_once_is_one_person(database: Database) -> None:
-    directory = SqlDirectory(database, timedelta(minutes=30), timedelta(hours=12))
+    directory = SqlDirectory(database)
     ids: list[str] = []
 
     raised = at_once(*[lambda n: ids.append(directory.user_for_identity("https://a", f"s{n}", "A", "").id)] * 3)
@@ -151,7 +151,8 @@ def test_a_postgresql_that_dropped_its_connections_is_asked_again(postgres: Data
     store = SqlStore(postgres)
     store.accounts("nobody")
     drop = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = current_database() AND usename = current_user"
     )
 
     with create_engine(postgres_url).connect() as connection:
@@ -201,7 +202,7 @@ def portfolios(draw: st.DrawFn) -> Portfolio:
 )
 def test_whatever_an_account_holds_comes_back_as_it_was(database: Database, portfolio: Portfolio) -> None:
     store = SqlStore(database)
-    user = SqlDirectory(database, timedelta(1), timedelta(1)).user_for_identity("https://a", "s", "A", "").id
+    user = SqlDirectory(database).user_for_identity("https://a", "s", "A", "").id
 
     store.save_portfolios(user, [portfolio])
 

@@ -35,7 +35,7 @@ def kept(request: pytest.FixtureRequest, opened: Callable[[str], Database]) -> K
     if request.param == "memory":
         return Kept(MemoryStore(), "ann", "bob")
     database = opened(request.param)
-    directory = SqlDirectory(database, timedelta(minutes=30), timedelta(hours=12))
+    directory = SqlDirectory(database)
     ann, bob = (directory.create_local_user(name, "hash").id for name in ("ann", "bob"))
     return Kept(SqlStore(database), ann, bob)
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityErr
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from allocation.adapters.sql.columns import PlainText
+from allocation.adapters.sql.promises import require_promises
 from allocation.adapters.sql.schema import HEAD, bring_up_to_date, version_of
 from allocation.errors import AllocationError, SettingsError, StoreUnavailableError
 
@@ -78,12 +79,14 @@ def open_database(url_text: str) -> Database:
     """Open the database of this URL, create what is missing, and bring its tables up to date.
 
     Raises:
-        SettingsError: the URL, the file or the server cannot be used; says why, without the password.
+        SettingsError: the URL, the file or the server cannot be used, or may lose what it acknowledged; says why, without
+            the password.
     """
     url = _checked(url_text)
     database = Database(_sqlite(url) if url.get_backend_name() == "sqlite" else _postgres(url))
     try:
         with database._writer.begin() as connection:
+            require_promises(connection)
             bring_up_to_date(connection)
     except DatabaseError as error:
         database.close()

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Column, Connection, RowMapping, Table, delete, select, update
 
-from allocation.adapters.sql.database import Database
+from allocation.adapters.sql.database import Database, tell
 from allocation.adapters.sql.tables import recovery_code, sealed_secret, second_factor, sign_in_session
 from allocation.errors import TokenUnreadableError
 from allocation.ports import Vault
@@ -24,6 +24,8 @@ class SealedColumn:
     lasting: bool = True
 
 
+# What lets the policies of PostgreSQL show everybody's sealed secrets: to exchange keys, and for nothing else.
+_ON_DUTY = ("evenkeel.duty", "keys")
 SEALED = (
     SealedColumn(second_factor, second_factor.c.sealed_seed, lambda _: SECOND_FACTOR),
     SealedColumn(sealed_secret, sealed_secret.c.sealed, lambda row: secret_named(row["name"])),
@@ -55,6 +57,7 @@ def keys_in_use(
 ) -> Counter[bytes]:
     """How many secrets each key has sealed, by the key's id; under b"" what no key of ours did."""
     with database.reading() as connection:
+        tell(connection, *_ON_DUTY)
         return Counter(
             key_id_of(row[found.column.name])
             for found in SEALED
@@ -67,6 +70,7 @@ def seal_anew(database: Database, vault: ResealingVault) -> Resealed:
     """Seal with the first key whatever another one sealed: all in one transaction."""
     anew = already = lost = 0
     with database.writing() as connection:
+        tell(connection, *_ON_DUTY)
         for found in SEALED:
             for row in list(_rows(connection, found)):
                 sealed = row[found.column.name]
@@ -82,6 +86,7 @@ def seal_anew(database: Database, vault: ResealingVault) -> Resealed:
 def forget_lost(database: Database, vault: Vault) -> int:
     """Remove what no key opens: their owners connect again, or set up a second factor again. How many there were."""
     with database.writing() as connection:
+        tell(connection, *_ON_DUTY)
         lost = [
             (found, row) for found in SEALED for row in _rows(connection, found) if _opened(vault, found, row) is None
         ]
