@@ -1,10 +1,10 @@
 """Check the plans of a partition before they leave: from the tables that went in and came out alone, in whole numbers.
 
 Nothing of how the plans were made is used here. Accounts, rows and trades are joined by name; quantities, increments,
-values and cash are compared as exact whole numbers, objective and drift are counted anew.
+values and cash are compared as exact whole numbers, objective and drift are counted anew. `judge` has the loops.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,9 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from allocation.book import judge
 from allocation.book.account import Known
 from allocation.book.columns import runs_of
-from allocation.book.exact import TENS, Flags, Floats, Numbers, Wholes, is_missing, read_numbers
+from allocation.book.compiled import Loops
+from allocation.book.exact import TENS, Flags, Numbers, Wholes, is_missing, read_numbers
+from allocation.book.judge import NOBODY, Desk, Found, Law, Orders, Rows, Wanted
 from allocation.book.models import Model
 from allocation.money import decimals
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
@@ -23,6 +26,9 @@ from allocation.rules import Objective, OutsideTarget, Rules, Selling
 _TOLERANCE = 1e-11
 # Amounts beyond this are not compared in 64 bits; such plans count as faulty.
 _LARGEST = 2.0**60
+_MOST_SCALE = 18
+_UNKNOWN = -2
+_JUDGE = Loops(judge, "judge")
 
 
 class Expected:
@@ -50,180 +56,155 @@ class Expected:
 
     def faults(self, positions: pa.Table, trades: pa.Table, summary: pa.Table) -> Flags:
         """The rows of the summary whose plan breaks a rule, or says something that is not so."""
-        if not len(summary):
-            return np.zeros(0, bool)
-        lines = _join(positions, summary, self)
-        return _judge(lines, trades, summary, self)
+        count, runs = len(summary), _runs(trades, summary)
+        traded = runs.end - runs.begin
+        if not count or (runs.owner < 0).any() or (np.diff(runs.owner) <= 0).any():
+            # Trades of nobody, or not in the order of the accounts: whose they are is anybody's guess.
+            return np.ones(count, bool)
+        rows, model, cash, scales = _rows(positions, summary, self)
+        if scales.money > _MOST_SCALE:
+            return np.ones(count, bool)
+        found, orders = _found(count, len(trades)), _orders(trades, runs, scales, self)
+        law, desk = _law(self, scales), _desk(len(self.symbols))
+        _JUDGE(count, rows, self.wanted(scales), orders, model, cash, law, desk, found)
+        faulty: Flags = ~(found.sound & runs.alone) | (summary.column("trades").to_numpy() != traded)
+        faulty |= ~_says(summary.column("total"), found.total, scales.money)
+        faulty |= ~_says(summary.column("cash_after"), found.left, scales.money)
+        faulty[np.repeat(np.arange(count), traded)[~_trades_say(trades, found, scales)]] = True
+        return faulty | ~_figures_agree(found, summary, self.rules, scales)
+
+    def wanted(self, scales: "_Scales") -> Wanted:
+        """The lines of the models, in whole numbers."""
+        price, step = _whole(self.price, scales.price), _whole(self.step, scales.quantity)
+        priced = self.price.read & (self.price.scale <= scales.price)
+        stepped = self.step.read & (self.step.scale <= scales.quantity)
+        return Wanted(self.offsets, self.symbol, self.weight, price, step, priced, stepped)
 
 
 @dataclass(frozen=True, slots=True)
-class _Lines:
-    """What accounts hold or want, by `key` (account · symbols + symbol), in whole numbers of 10**−scale.
+class _Scales:
+    """Whole numbers of 10**−scale: quantities and steps; prices; cash and quantity times price."""
 
-    Attributes:
-        broken: accounts that could not be read.
-        cash: of each account, money that comes in or goes out included.
-        quantity_scale, money_scale: of quantities and steps; of cash and of quantity times price.
-    """
-
-    key: Wholes
-    account: Wholes
-    quantity: Wholes
-    price: Wholes
-    step: Wholes
-    weight: Floats
-    named: Flags
-    cash: Wholes
-    broken: Flags
-    quantity_scale: int
-    money_scale: int
-    price_scale: int
+    quantity: int
+    price: int
+    money: int
 
 
-def _join(positions: pa.Table, summary: pa.Table, expected: Expected) -> _Lines:
-    owner = _owners(positions, summary)
-    rows = positions if (owner >= 0).all() else positions.filter(pa.array(owner >= 0))
-    owner, count, kinds = owner[owner >= 0], len(summary), len(expected.symbols)
-    symbol = _places(pc.utf8_trim_whitespace(rows.column("symbol")), pa.array(expected.symbols, pa.string()))
-    quantity, price = read_numbers(rows.column("quantity")), read_numbers(rows.column("price"))
-    step, own_step = _steps(rows, symbol, expected)
-    model = np.full(count, -1)
-    model[owner[::-1]] = _places(rows.column("model_id"), pa.array(expected.names, pa.string()))[::-1]
-    told = _places(summary.column("model_id"), pa.array(expected.names, pa.string()))
-    broken = (model < 0) | (told != model)
-    held = np.flatnonzero(symbol >= 0)
-    broken[owner[(symbol < 0) & ~is_missing(rows.column("symbol"))]] = True
-    broken[owner[held[~(quantity.read & price.read & step.read)[held]]]] = True
-    key = owner[held] * kinds + symbol[held]
-    order = held if (np.diff(key) > 0).all() else held[np.argsort(key, kind="stable")]
-    key = owner[order] * kinds + symbol[order]
-    broken[owner[order][1:][np.diff(key) == 0]] = True
-    wanted, line = _wanted(np.where(broken, -1, model), expected)
-    wanted_key = wanted * kinds + expected.symbol[line]
-    place = np.minimum(np.searchsorted(key, wanted_key), max(0, len(key) - 1))
-    met = key[place] == wanted_key if len(key) else np.zeros(len(place), bool)
-    weight, named = np.zeros(len(key)), np.zeros(len(key), bool)
-    weight[place[met]], named[place[met]] = expected.weight[line[met]], True
-    parts = [n.take(order) for n in (quantity, price, step)]
-    theirs = met & ~own_step[order][place] if len(key) else met
-    for column, models in ((parts[2].mantissa, expected.step.mantissa), (parts[2].scale, expected.step.scale)):
-        column[place[theirs]] = models[line[theirs]]
-    new = np.flatnonzero(~met & (expected.weight[line] > 0))
-    nothing = np.zeros(len(new), np.int64)
-    more = (Numbers(nothing, nothing, nothing == 0), expected.price.take(line[new]), expected.step.take(line[new]))
-    broken[wanted[new][~(more[1].read & more[2].read)]] = True
-    both = [_together(one, other) for one, other in zip(parts, more, strict=True)]
-    cash, flow = (_of_account(rows, name, owner, count, broken) for name in ("cash", "cash_flow"))
-    quantity_scale = max(_finest(both[0]), _finest(both[2]))
-    price_scale = _finest(both[1])
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Where the rows of each account of the summary stand; `alone` where they stand in one place, and nobody else's."""
+
+    owner: Wholes
+    begin: Wholes
+    end: Wholes
+    alone: Flags
+
+
+def _runs(table: pa.Table, summary: pa.Table) -> _Runs:
+    """The rows of each account of the summary, joined by name; −1 owns rows of accounts it does not speak of."""
+    ids, names = table.column("account_id"), summary.column("account_id")
+    starts = runs_of(ids)
+    owner = _places(ids.take(pa.array(starts[:-1])), names)
+    told, count = owner >= 0, len(summary)
+    begin, end = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    begin[owner[told]], end[owner[told]] = starts[:-1][told], starts[1:][told]
+    times = np.bincount(owner[told], minlength=count)
+    return _Runs(owner, begin, end, (times <= 1) & (_places(names, names) == np.arange(count)))
+
+
+def _rows(positions: pa.Table, summary: pa.Table, expected: Expected) -> tuple[Rows, Wholes, Wholes, _Scales]:
+    """The rows that went in; each account's model (−1: none that can be relied on) and cash; and the scales of all."""
+    runs = _runs(positions, summary)
+    alone = runs.alone & (runs.end > runs.begin)
+    symbol = _numbered(positions.column("symbol"), expected.symbols)
+    quantity, price = read_numbers(positions.column("quantity")), read_numbers(positions.column("price"))
+    step, own_step = _steps(positions, symbol, expected)
+    names = pa.array(expected.names, pa.string())
+    model = _places(positions.column("model_id").take(pa.array(runs.begin)), names)
+    broken = ~alone | (model != _places(summary.column("model_id"), names))
+    cash, flow = (_of_account(positions, name, runs, broken) for name in ("cash", "cash_flow"))
+    model[broken] = NOBODY
+    scales = _scales(expected, model, (quantity, step), price, (cash, flow))
+    money = _whole(cash, scales.money) + _whole(flow, scales.money)
+    model[~(_small(cash, scales.money) & _small(flow, scales.money))] = NOBODY
+    readable = _small(quantity, scales.quantity) & _small(price, scales.price) & _small(step, scales.quantity)
+    q, p, s = _whole(quantity, scales.quantity), _whole(price, scales.price), _whole(step, scales.quantity)
+    return Rows(runs.begin, runs.end, symbol, q, p, s, own_step, readable), model, money, scales
+
+
+def _scales(
+    expected: Expected, model: Wholes, quantities: tuple[Numbers, ...], price: Numbers, money: tuple[Numbers, ...]
+) -> _Scales:
+    """Fine enough for every number of these accounts, and of the models that they follow."""
+    followed = np.zeros(len(expected.names), bool)
+    followed[model[model >= 0]] = True
+    lines = np.flatnonzero(np.repeat(followed, np.diff(expected.offsets)))
+    of_quantity = max(_finest(n) for n in (*quantities, expected.step.take(lines)))
+    of_price = max(_finest(price), _finest(expected.price.take(lines)))
     fixed = max(decimals(expected.rules.cash_reserve), decimals(expected.rules.min_trade_value))
-    money_scale = min(18, max(quantity_scale + price_scale, _finest(cash), _finest(flow), fixed))
-    account = np.concatenate([owner[order], wanted[new]])
-    q, p, s = (_whole(n, to) for n, to in zip(both, (quantity_scale, price_scale, quantity_scale), strict=True))
-    money = _whole(cash, money_scale) + _whole(flow, money_scale)
-    size = np.bincount(account, np.abs(q.astype(np.float64) * p), count) * 10.0 ** (
-        money_scale - quantity_scale - price_scale
+    return _Scales(of_quantity, of_price, max(of_quantity + of_price, *(_finest(n) for n in money), fixed))
+
+
+def _small(numbers: Numbers, scale: int) -> Flags:
+    """Numbers that were read and fit into 64 bits at this scale."""
+    fits: Flags = np.abs(numbers.mantissa) * 10.0 ** (scale - numbers.scale) < _LARGEST
+    return fits & numbers.read
+
+
+def _orders(trades: pa.Table, runs: _Runs, scales: _Scales, expected: Expected) -> Orders:
+    amount, readable = _told(trades.column("trade_quantity"), scales.quantity)
+    buys = pc.equal(trades.column("side"), "buy").to_numpy()
+    return Orders(runs.begin, runs.end, _numbered(trades.column("symbol"), expected.symbols), amount, buys, readable)
+
+
+def _law(expected: Expected, scales: _Scales) -> Law:
+    rules = expected.rules
+    return Law(
+        expected.may_sell,
+        expected.may_buy,
+        least=_at(rules.min_trade_value, scales.money),
+        reserve=_at(rules.cash_reserve, scales.money),
+        others_trade=rules.outside_target == OutsideTarget.SELL,
+        others_count=rules.outside_target != OutsideTarget.EXCLUDE,
+        unit=10 ** (scales.money - scales.quantity - scales.price),
     )
-    broken |= (size + np.abs(money.astype(np.float64)) > _LARGEST) | (quantity_scale + price_scale > 18)
-    keys = np.concatenate([key, wanted_key[new]])
-    ascending = np.argsort(keys, kind="stable") if len(new) else np.arange(len(keys))
-    weight, named = np.concatenate([weight, expected.weight[line[new]]]), np.concatenate([named, nothing == 0])
-    return _Lines(
-        keys[ascending],
-        account[ascending],
-        quantity=q[ascending],
-        price=p[ascending],
-        step=s[ascending],
-        weight=weight[ascending],
-        named=named[ascending],
-        cash=money,
-        broken=broken,
-        quantity_scale=quantity_scale,
-        money_scale=money_scale,
-        price_scale=price_scale,
-    )
 
 
-def _judge(lines: _Lines, trades: pa.Table, summary: pa.Table, expected: Expected) -> Flags:
-    rules, count, kinds = expected.rules, len(summary), len(expected.symbols)
-    faulty = lines.broken.copy()
-    account = _owners(trades, summary)
-    symbol = _places(trades.column("symbol"), pa.array(expected.symbols, pa.string()))
-    key = account * kinds + symbol
-    place = np.minimum(np.searchsorted(lines.key, key), max(0, len(lines.key) - 1))
-    met = (lines.key[place] == key) & (account >= 0) & (symbol >= 0) if len(lines.key) else account < -1
-    faulty[account[(account >= 0) & ~met]] = True
-    if (account < 0).any() or (np.diff(key) <= 0).any():
-        # Not by account and symbol, or a line twice: whose trades these are is anybody's guess.
-        return np.ones(count, bool)
-    unit = TENS[lines.money_scale - lines.quantity_scale - lines.price_scale]
-    amount, readable = _told(trades.column("trade_quantity"), lines.quantity_scale)
-    price = lines.price[place]
-    value = np.abs(amount) * price * unit
-    buys, held = amount > 0, lines.quantity[place]
-    right = readable & met & (amount != 0) & (amount % np.maximum(1, lines.step[place]) == 0) & (-amount <= held)
-    right &= _says(trades.column("price"), price, lines.price_scale) & _says(
-        trades.column("value"), value, lines.money_scale
-    )
-    right &= pc.equal(trades.column("side"), "buy").to_numpy() == buys
-    right &= np.where(buys, expected.may_buy[symbol] & (lines.weight[place] > 0), expected.may_sell[symbol])
-    if rules.outside_target != OutsideTarget.SELL:
-        right &= lines.named[place]
-    right &= value >= _at(rules.min_trade_value, lines.money_scale)
-    for name in ("cost", "tax"):
-        right &= _says(trades.column(name), np.zeros(len(value), np.int64), 0)
-    faulty[account[~right]] = True
-    after = lines.quantity.copy()
-    np.add.at(after, place, amount)
-    spent = np.zeros(count, np.int64)
-    np.add.at(spent, account, np.where(buys, value, -value))
-    counts = lines.named if rules.outside_target == OutsideTarget.EXCLUDE else np.ones(len(lines.key), bool)
-    total = lines.cash.copy()
-    np.add.at(total, lines.account, np.where(counts, lines.quantity * lines.price * unit, 0))
-    left, reserve = lines.cash - spent, _at(rules.cash_reserve, lines.money_scale)
-    faulty |= left < reserve
-    faulty |= ~_says(summary.column("total"), total, lines.money_scale)
-    faulty |= ~_says(summary.column("cash_after"), left, lines.money_scale)
-    faulty |= summary.column("trades").to_numpy() != np.bincount(account, minlength=count)
-    return faulty | ~_figures_agree(lines, after, counts, total - reserve, left - reserve, summary, rules)
+def _desk(symbols: int) -> Desk:
+    wholes = [np.full(symbols, NOBODY, np.int64) for _ in range(6)]
+    owner, held, after, price, step, listed = wholes
+    named, own_step = np.zeros(symbols, bool), np.zeros(symbols, bool)
+    return Desk(owner, held, after, price, step, np.zeros(symbols), named, own_step, listed)
 
 
-def _figures_agree(
-    lines: _Lines, after: Wholes, counts: Flags, total: Wholes, left: Wholes, summary: pa.Table, rules: Rules
-) -> Flags:
+def _found(accounts: int, trades: int) -> Found:
+    total, left = np.zeros(accounts, np.int64), np.zeros(accounts, np.int64)
+    before, after, root = np.zeros((3, accounts))
+    price, value = np.zeros(trades, np.int64), np.zeros(trades, np.int64)
+    return Found(np.zeros(accounts, bool), total, left, before, after, root, price, value)
+
+
+def _trades_say(trades: pa.Table, found: Found, scales: _Scales) -> Flags:
+    """The trades whose price, value and costs are what they have to be."""
+    nothing = np.zeros(len(trades), np.int64)
+    says = _says(trades.column("price"), found.price, scales.price)
+    says &= _says(trades.column("value"), found.value, scales.money)
+    return says & _says(trades.column("cost"), nothing, 0) & _says(trades.column("tax"), nothing, 0)
+
+
+def _figures_agree(found: Found, summary: pa.Table, rules: Rules, scales: _Scales) -> Flags:
     """Objective and drift, counted anew in floats; and a bound that is none above the objective."""
-    count, one = len(summary), 10.0**lines.money_scale
-    value = total / one
-    wanted = np.where(counts, lines.weight * value[lines.account], 0.0)
-    cash_wanted = value - np.bincount(lines.account, wanted, count)
-    price = np.where(counts, lines.price / 10.0**lines.price_scale, 0.0) / 10.0**lines.quantity_scale
-
-    def off(quantity: Wholes, cash: Floats) -> tuple[Floats, Floats]:
-        lines_off, cash_off = quantity * price - wanted, cash - cash_wanted
-        absolute: Floats = np.bincount(lines.account, np.abs(lines_off), count).astype(np.float64) + np.abs(cash_off)
-        root: Floats = np.sqrt(np.bincount(lines.account, lines_off**2, count) + cash_off**2)
-        return absolute, root
-
-    before = np.bincount(lines.account, lines.quantity * price, count)
-    (drift_before, _), (drift_after, root) = off(lines.quantity, value - before), off(after, left / one)
-    objective = root if rules.objective == Objective.L2 else drift_after
+    one = 10.0**scales.money
+    value = (found.total - _at(rules.cash_reserve, scales.money)) / one
+    objective = (found.root if rules.objective == Objective.L2 else found.after) / one
     told = {n: summary.column(n).to_numpy() for n in ("objective", "bound", "gap", "drift_before", "drift_after")}
     agree: Flags = np.abs(told["objective"] - objective) <= _TOLERANCE * value
     agree &= (told["bound"] <= told["objective"]) & (
         np.abs(told["objective"] - told["bound"] - told["gap"]) <= _TOLERANCE * value
     )
-    for name, drift in (("drift_before", drift_before), ("drift_after", drift_after)):
-        agree &= np.abs(told[name] * 2 * value - drift) <= _TOLERANCE * value
+    for name, drift in (("drift_before", found.before), ("drift_after", found.after)):
+        agree &= np.abs(told[name] * 2 * value - drift / one) <= _TOLERANCE * value
     return agree
-
-
-def _wanted(model: Wholes, expected: Expected) -> tuple[Wholes, Wholes]:
-    """The account and the model's line, for every line of every account's model."""
-    account = np.flatnonzero(model >= 0)
-    begin = expected.offsets[model[account]]
-    length = expected.offsets[model[account] + 1] - begin
-    line = np.arange(int(length.sum())) + np.repeat(begin - (np.cumsum(length) - length), length)
-    return np.repeat(account, length), line
 
 
 def _steps(rows: pa.Table, symbol: Wholes, expected: Expected) -> tuple[Numbers, Flags]:
@@ -235,12 +216,16 @@ def _steps(rows: pa.Table, symbol: Wholes, expected: Expected) -> tuple[Numbers,
     return Numbers(*(np.where(missing, one, other) for one, other in pairs)), ~missing
 
 
-def _of_account(rows: pa.Table, name: str, owner: Wholes, count: int, broken: Flags) -> Numbers:
+def _of_account(rows: pa.Table, name: str, runs: _Runs, broken: Flags) -> Numbers:
     """Money of the account, from whichever of its rows tells it; a row that tells otherwise breaks it."""
+    count, told_for = len(broken), runs.owner >= 0
     found = Numbers(np.zeros(count, np.int64), np.zeros(count, np.int64), np.ones(count, bool))
-    if name not in rows.column_names:
+    if name not in rows.column_names or not len(rows):
         return found
-    told, given = read_numbers(rows.column(name)), ~is_missing(rows.column(name))
+    column = rows.column(name)
+    starts = runs_of(rows.column("account_id"))
+    owner = np.repeat(runs.owner, np.diff(starts))
+    told, given = read_numbers(column), ~is_missing(column) & np.repeat(told_for, np.diff(starts))
     broken[owner[given & ~told.read]] = True
     found.mantissa[owner[given]], found.scale[owner[given]] = told.mantissa[given], told.scale[given]
     differs = (found.mantissa[owner] != told.mantissa) | (found.scale[owner] != told.scale)
@@ -248,12 +233,14 @@ def _of_account(rows: pa.Table, name: str, owner: Wholes, count: int, broken: Fl
     return found
 
 
-def _owners(table: pa.Table, summary: pa.Table) -> Wholes:
-    """The row of the summary that speaks of the account of each row; joined by name, run by run."""
-    ids = table.column("account_id")
-    starts = runs_of(ids)
-    first = _places(ids.take(pa.array(starts[:-1])), summary.column("account_id"))
-    return np.repeat(first, np.diff(starts))
+def _numbered(texts: pa.ChunkedArray, symbols: Sequence[str]) -> Wholes:
+    """The number of each symbol; −1 where there is none, −2 where it has no number."""
+    encoded = texts.combine_chunks().dictionary_encode()
+    number = _places(pc.utf8_trim_whitespace(encoded.dictionary), pa.array(symbols, pa.string()))
+    number[number < 0] = _UNKNOWN
+    # The last entry is what the index −1 of a missing text finds.
+    numbered: Wholes = np.append(number, NOBODY)[encoded.indices.fill_null(-1).to_numpy()]
+    return numbered
 
 
 def _places(texts: pa.ChunkedArray, among: pa.ChunkedArray | pa.Array) -> Wholes:
@@ -269,16 +256,6 @@ def _column(values: list[Decimal | None] | list[Decimal]) -> Numbers:
     scale = [decimals(v) if ok and v is not None else 0 for v, ok in zip(values, fits, strict=True)]
     mantissa = [int(v.scaleb(s)) if ok and v is not None else 0 for v, s, ok in zip(values, scale, fits, strict=True)]
     return Numbers(np.array(mantissa, np.int64), np.array(scale, np.int64), np.array(fits, bool))
-
-
-def _together(one: Numbers, other: Numbers) -> Numbers:
-    if not len(other.read):
-        return one
-    return Numbers(
-        np.concatenate([one.mantissa, other.mantissa]),
-        np.concatenate([one.scale, other.scale]),
-        np.concatenate([one.read, other.read]),
-    )
 
 
 def _finest(numbers: Numbers) -> int:

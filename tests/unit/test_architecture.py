@@ -32,7 +32,7 @@ LAYERS = {
     "ports": Layer(("ports", "presence"), knows=("core",)),
     "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
     "request": Layer(("request",), knows=("core",)),
-    "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "pyarrow", "distributed")),
+    "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),
     "presentation": Layer(("report", "figures", "history"), knows=("core",), libraries=("pandas", "plotly")),
     "sign_in": Layer(
         ("sign_in", "utils"),
@@ -44,7 +44,7 @@ LAYERS = {
         ("settings",), knows=("core", "sign_in"), libraries=("pydantic", "pydantic_settings", "platformdirs")
     ),
     "roots": Layer(
-        ("bootstrap", "upkeep", "support", "users", "__main__", "__init__"),
+        ("bootstrap", "upkeep", "users", "__main__", "__init__"),
         knows=(
             "core",
             "verify",
@@ -186,7 +186,7 @@ def test_the_check_of_a_plan_shares_nothing_with_what_made_it() -> None:
 
 
 def test_only_the_composition_root_names_an_adapter() -> None:
-    may = {"allocation.bootstrap", "allocation.upkeep", "allocation.support"}
+    may = {"allocation.bootstrap", "allocation.upkeep"}
     outside = [ROOT / "app.py", *files(PAGES), *(p for p in files(PACKAGE) if "adapters" not in p.parts)]
     found = [each for path in outside for each in imports_of(path) if each.imported.startswith("allocation.adapters")]
 

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from allocation.book import Book, Planner, rebalance_book, solve_partition
+from allocation.book import Book, Planner, judge, rebalance_book, solve_partition
 from allocation.book.columns import read_positions
+from allocation.book.compiled import Loops
 from allocation.book.partition import withhold
 from allocation.book.quick import Quick, solve_quickly
 from allocation.book.survey import Survey
@@ -156,3 +157,16 @@ def test_nothing_is_withheld_where_there_is_no_fault() -> None:
     assert quick is not None
 
     assert withhold(quick, np.zeros(len(quick.summary), bool)) is quick
+
+
+def test_the_judge_finds_the_same_faults_compiled(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    trades = changed(book.trades, "trade_quantity", 3, 1)
+    summary = changed(book.summary, "drift_after", 7, 0.001)
+    plain = faults(accounts(), trades, summary)
+    compiled = Loops(judge, "judge")
+    compiled.ready()
+    monkeypatch.setattr("allocation.book.proof._JUDGE", compiled)
+
+    assert len(plain) == 2
+    assert faults(accounts(), trades, summary) == plain
+    assert faults(accounts(), book.trades, book.summary) == []
