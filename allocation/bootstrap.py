@@ -9,6 +9,7 @@ from allocation.adapters.importers import TEMPLATE, read_accounts
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_quotes
+from allocation.adapters.sql.attempts import SqlAttempts
 from allocation.adapters.sql.credentials import SqlCredentials
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
@@ -24,7 +25,7 @@ from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
 from allocation.market import Market
 from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Teams, Trail, User, Vault
-from allocation.presence import Sessions
+from allocation.presence import AttemptRows, Sessions
 from allocation.settings import Settings
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
@@ -45,6 +46,7 @@ class Workbench:
     people: People
     failures: FailureLog
     sessions: Sessions
+    attempts: AttemptRows
     check_database: Callable[[], None]
 
     def demo(self) -> tuple[User, Store, Market]:
@@ -72,6 +74,7 @@ def workbench(settings: Settings) -> Workbench:
         SqlPeople(database),
         SqlFailureLog(database),
         SqlSessions(database, vault, settings.idle_limit, settings.absolute_limit),
+        SqlAttempts(database),
         database.check,
     )
 

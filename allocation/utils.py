@@ -8,6 +8,6 @@ from allocation.sign_in.providers import Provider
 __all__ = ["Handshake", "Identity", "Provider", "oauth"]
 
 
-def oauth(provider: Provider) -> Handshake:
+def oauth(provider: Provider, state: str = "", *, fresh: bool = False) -> Handshake:
     """A new attempt to sign in: open `authorize_url(redirect_uri)`, then `exchange(code, state)` proves who it is."""
-    return Handshake(server_of(provider))
+    return Handshake(server_of(provider), state, fresh=fresh)

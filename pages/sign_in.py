@@ -1,7 +1,7 @@
 """Who am I? The demo, the providers of this installation, and the local account."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from urllib.parse import urlsplit
@@ -11,18 +11,23 @@ import streamlit as st
 from allocation.errors import AllocationError, ProviderUnreachableError, SettingsError, SignInRefusedError
 from allocation.ports import User
 from allocation.presence import Proof
-from allocation.sign_in.discovery import ask_together
+from allocation.sign_in.attempts import Departure
+from allocation.sign_in.discovery import ask_together, server_of
+from allocation.sign_in.handshake import Handshake
 from allocation.sign_in.id_token import Identity
 from allocation.sign_in.passwords import SHORTEST_PASSWORD
 from allocation.sign_in.providers import Provider
+from allocation.trail import EventKind
 from allocation.utils import oauth
 from pages.shared import brand, shell, state
 from pages.shared.browser import START_PATH, browser_key, callback_address
-from pages.shared.cache import departures, local_accounts, workbench
-from pages.shared.popup import SignInCancelledError, provider_answer, waiting_answer
+from pages.shared.cache import attempts, local_accounts, workbench
+from pages.shared.popup import SignInCancelledError, provider_answer, unless_error
 
 _log = logging.getLogger("evenkeel.sign_in")
 NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
+# A provider that does not say when its user signed in may have let them through on a session of last week.
+NOBODY_KNOWS_WHEN = datetime.fromtimestamp(0, UTC)
 SOMEBODY_WAS_FIRST = "The first account exists already. Sign in with it."
 _CARD = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {display: none;}
@@ -115,19 +120,25 @@ def show_way_without_window(providers: Sequence[Provider]) -> None:
 
 def finish_in_this_tab() -> None:
     """Let in whoever comes back from a provider without a pop-up."""
-    departure = departures().of_browser(browser_key())
-    if departure is None:
+    returned = attempts().returned(browser_key())
+    if returned is None:
         return
+    departure, answer = returned
     try:
-        answer = waiting_answer(departure.handshake)
-        identity = answer and departure.handshake.exchange(answer.get("code"), answer.get("state"), answer.get("iss"))
+        identity = identity_of(departure, unless_error(answer))
     except (SignInRefusedError, ProviderUnreachableError) as error:
-        departures().forget(browser_key())
         state.say(sentence_on(error, departure.provider))
         return
-    if identity:
-        departures().forget(browser_key())
-        welcome(identity, departure.provider)
+    welcome(identity, departure.provider)
+
+
+def identity_of(departure: Departure, answer: Mapping[str, str]) -> Identity:
+    """The proved identity of somebody who is back in this tab."""
+    provider = next((p for p in workbench().settings.providers if p.name == departure.provider), None)
+    if provider is None:
+        raise SignInRefusedError("answer: of a provider that is no longer configured")
+    handshake = Handshake.again(server_of(provider), departure.handshake)
+    return handshake.exchange(answer.get("code"), answer.get("state"), answer.get("iss"))
 
 
 def sentence_on(error: SignInRefusedError | ProviderUnreachableError, provider: str) -> str:
@@ -135,12 +146,13 @@ def sentence_on(error: SignInRefusedError | ProviderUnreachableError, provider: 
     if isinstance(error, SignInCancelledError):
         return "Sign-in was cancelled. You can try again."
     _log.warning("%s: refused: %s", provider, error.reason)
+    workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, why=error.reason)
     return str(error)
 
 
 def identity_from(provider: Provider) -> Identity | None:
     """The proved identity of the visitor, once the pop-up has come back."""
-    key, handshake = state.attempt(provider.name, lambda: oauth(provider))
+    key, handshake = state.attempt(provider.name, lambda: oauth(provider, attempts().new_state(browser_key())))
     redirect_uri = callback_address(workbench().settings.base_url, st.context.url or "")
     answer = provider_answer(f"Continue with {provider.title}", handshake, redirect_uri, key)
     if answer is None:
@@ -152,7 +164,8 @@ def welcome(identity: Identity, provider: str) -> None:
     """Let in whoever a provider vouches for."""
     user = workbench().directory.user_for_identity(identity.issuer, identity.subject, identity.name, identity.email)
     _log.info("signed in user %s of %s", user.id, identity.issuer)
-    state.begin(Proof(user, datetime.now(UTC), provider))
+    proved_at = identity.proved_at or NOBODY_KNOWS_WHEN
+    state.begin(Proof(user, proved_at, provider, identity.second_factor, identity.tokens))
     st.rerun()
 
 

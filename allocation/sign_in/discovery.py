@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from joserfc.errors import JoseError
@@ -36,6 +36,8 @@ class Metadata:
     jwks_uri: str
     secret_in_body: bool
     names_itself: bool
+    end_session_endpoint: str | None = None
+    revocation_endpoint: str | None = None
 
 
 class ProviderServer:
@@ -92,6 +94,36 @@ class ProviderServer:
         headers, fields = self._who_we_are()
         return self._ask("POST", self.metadata().token_endpoint, data={**form, **fields}, headers=headers)
 
+    def sign_out_url(self, id_token: str, back_to: str) -> str | None:
+        """Where a browser signs out at the provider as well (RP-Initiated Logout 1.0); None when it offers no such page."""
+        endpoint = self.metadata().end_session_endpoint
+        if endpoint is None:
+            return None
+        query = {
+            "id_token_hint": id_token,
+            "client_id": self.provider.client_id,
+            "post_logout_redirect_uri": back_to,
+        }
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+
+    def revoke(self, token: str, kind: str) -> bool:
+        """Make a token worthless (RFC 7009); False when the provider offers no such thing.
+
+        Raises:
+            ProviderUnreachableError: the provider does not answer.
+            SignInRefusedError: the provider refuses.
+        """
+        endpoint = self.metadata().revocation_endpoint
+        if endpoint is None:
+            return False
+        headers, fields = self._who_we_are()
+        status, _ = self._send(
+            "POST", endpoint, data={"token": token, "token_type_hint": kind, **fields}, headers=headers
+        )
+        if status != 200:
+            raise SignInRefusedError(f"revocation: status {status}")
+        return True
+
     def _who_we_are(self) -> tuple[dict[str, str], dict[str, str]]:
         """Headers and form fields that name the client and prove it (RFC 6749, section 2.3.1), if it has a secret."""
         client_id, secret = self.provider.client_id, self.provider.client_secret
@@ -110,6 +142,10 @@ class ProviderServer:
         return self._ask("GET", url)
 
     def _ask(self, method: str, url: str, **request: Any) -> Mapping[str, Any]:
+        status, answer = self._send(method, url, **request)
+        return _read_object(answer, status)
+
+    def _send(self, method: str, url: str, **request: Any) -> tuple[int, httpx.Response]:
         try:
             with self._client() as client, client.stream(method, url, **request) as response:
                 body = _read_in_time(response, time.monotonic() + DEADLINE_SECONDS)
@@ -118,7 +154,7 @@ class ProviderServer:
             raise ProviderUnreachableError(self.provider.title, type(error).__name__) from error
         if status >= 500 or status == 429:
             raise ProviderUnreachableError(self.provider.title, f"status {status}")
-        return _read_object(answer, status)
+        return status, answer
 
 
 @lru_cache(maxsize=64)
@@ -157,6 +193,8 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
         jwks_uri=document["jwks_uri"],
         secret_in_body="client_secret_basic" not in methods,
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+        end_session_endpoint=_optional(document, "end_session_endpoint", issuer),
+        revocation_endpoint=_optional(document, "revocation_endpoint", issuer),
     )
 
 
@@ -172,6 +210,11 @@ def read_keys(document: Mapping[str, Any]) -> KeySet:
         return KeySet.import_key_set({"keys": usable})
     except (JoseError, ValueError) as error:
         raise SignInRefusedError(f"keys: {type(error).__name__}") from error
+
+
+def _optional(document: Mapping[str, Any], name: str, issuer: str) -> str | None:
+    url = document.get(name)
+    return str(url) if _is_endpoint(url, issuer) else None
 
 
 def _is_endpoint(url: object, issuer: str) -> bool:

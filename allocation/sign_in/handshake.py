@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import json
 import secrets
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -13,18 +15,43 @@ from allocation.sign_in.id_token import Identity, same_text, verify_id_token
 
 _RANDOM_BYTES = 32  # 256 bits for each of state, nonce and PKCE verifier
 _LONGEST_ANSWER = 4096
+# For the provider's own sign-out and for revocation; nothing else is asked of a provider once it said who it is.
+KEPT_TOKENS = ("id_token", "access_token", "refresh_token")
 
 
 class Handshake:
-    """Send the user to `authorize_url`; give what comes back to `exchange`. Good for one answer only."""
+    """Send the user to `authorize_url`; give what comes back to `exchange`. Good for one answer only.
 
-    def __init__(self, server: ProviderServer) -> None:
-        self.state = secrets.token_urlsafe(_RANDOM_BYTES)
+    Args:
+        state: an unguessable text that nobody used before; one is made when none is given.
+        fresh: ask the provider to let the user sign in anew, whatever it remembers, and to say when they did.
+    """
+
+    def __init__(self, server: ProviderServer, state: str = "", *, fresh: bool = False) -> None:
+        self.state = state or secrets.token_urlsafe(_RANDOM_BYTES)
         self._server = server
+        self._fresh = fresh
         self._nonce = secrets.token_urlsafe(_RANDOM_BYTES)
         self._verifier = secrets.token_urlsafe(_RANDOM_BYTES)
         self._redirect_uri = ""
         self._unused = threading.Lock()
+
+    @classmethod
+    def again(cls, server: ProviderServer, written: str) -> "Handshake":
+        """The attempt that was written down, to be gone on with here."""
+        handshake = cls(server)
+        (
+            handshake.state,
+            handshake._fresh,
+            handshake._nonce,
+            handshake._verifier,
+            handshake._redirect_uri,
+        ) = json.loads(written)
+        return handshake
+
+    def written(self) -> str:
+        """All there is to know about the attempt: a secret, to be kept sealed."""
+        return json.dumps([self.state, self._fresh, self._nonce, self._verifier, self._redirect_uri])
 
     def authorize_url(self, redirect_uri: str) -> str:
         """The provider's page to open; it answers to `redirect_uri` with a code.
@@ -42,6 +69,7 @@ class Handshake:
             "nonce": self._nonce,
             "code_challenge": _s256(self._verifier),
             "code_challenge_method": "S256",
+            **({"prompt": "login", "max_age": "0"} if self._fresh else {}),
         }
         endpoint = self._server.metadata().authorization_endpoint
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
@@ -61,14 +89,17 @@ class Handshake:
             raise SignInRefusedError("answer: this attempt was used already")
         self._check_answer(code, state, iss)
         tokens = self._server.redeem(str(code), self._verifier, self._redirect_uri)
-        return verify_id_token(
+        identity = verify_id_token(
             tokens.get("id_token"),
             issuer=self._server.provider.issuer,
             client_id=self._server.provider.client_id,
             nonce=self._nonce,
             source=self._server,
             now=now or datetime.now(UTC),
+            fresh=self._fresh,
         )
+        kept = {name: tokens[name] for name in KEPT_TOKENS if isinstance(tokens.get(name), str)}
+        return replace(identity, tokens=json.dumps(kept))
 
     def _check_answer(self, code: object, state: object, iss: object) -> None:
         if not same_text(state, self.state):

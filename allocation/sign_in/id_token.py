@@ -2,8 +2,8 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from joserfc import jwt
@@ -18,16 +18,27 @@ LEEWAY_SECONDS = 60
 OLDEST_SECONDS = 600
 LONGEST_TOKEN = 16_384
 LONGEST_SUBJECT = 255
+# Methods that stand for something the user has, beside what they know.
+SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "sms"})
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a provider vouches for. The person is (issuer, subject); name and address are for display only."""
+    """Who a provider vouches for. The person is (issuer, subject); name and address are for display only.
+
+    Attributes:
+        proved_at: when the person signed in at the provider; None when the provider does not say.
+        second_factor: whether the provider says that a second factor was part of it (RFC 8176).
+        tokens: what the provider's own sign-out and revocation ask for.
+    """
 
     issuer: str
     subject: str
     name: str
     email: str
+    proved_at: datetime | None = None
+    second_factor: bool = False
+    tokens: str = field(default="", repr=False)
 
 
 class SigningKeys(Protocol):
@@ -39,9 +50,19 @@ class SigningKeys(Protocol):
 
 
 def verify_id_token(
-    token: object, *, issuer: str, client_id: str, nonce: str, source: SigningKeys, now: datetime
+    token: object,
+    *,
+    issuer: str,
+    client_id: str,
+    nonce: str,
+    source: SigningKeys,
+    now: datetime,
+    fresh: bool = False,
 ) -> Identity:
     """The identity in a token that this issuer signed, for us, for this attempt, just now.
+
+    Args:
+        fresh: whether the user must have signed in at the provider within the last minutes.
 
     Raises:
         SignInRefusedError: any check failed; its reason names the check and never quotes the token.
@@ -52,9 +73,10 @@ def verify_id_token(
     _check_party(claims, client_id)
     _check_nonce(claims, nonce)
     if claims["iat"] < moment - OLDEST_SECONDS:
-        raise SignInRefusedError("id token: iat too old")
+        raise SignInRefusedError("identity: iat too old")
     if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT or not claims["sub"].isascii():
-        raise SignInRefusedError("id token: sub")
+        raise SignInRefusedError("identity: sub")
+    _check_auth_time(claims, moment, fresh=fresh)
     return identity_of(claims)
 
 
@@ -62,7 +84,16 @@ def identity_of(claims: Mapping[str, Any]) -> Identity:
     """The identity in claims already proved. An address counts only when the provider verified it."""
     email = _text(claims, "email") if claims.get("email_verified") is True else ""
     name = _text(claims, "name") or _text(claims, "preferred_username") or email or "Signed in"
-    return Identity(claims["iss"], claims["sub"], name, email)
+    proved = claims.get("auth_time")
+    methods = claims.get("amr")
+    return Identity(
+        claims["iss"],
+        claims["sub"],
+        name,
+        email,
+        datetime.fromtimestamp(proved, UTC) if proved is not None else None,
+        isinstance(methods, list) and any(method in SECOND_FACTORS for method in methods if isinstance(method, str)),
+    )
 
 
 def same_text(found: object, expected: str) -> bool:
@@ -72,14 +103,14 @@ def same_text(found: object, expected: str) -> bool:
 
 def _signed_claims(token: object, source: SigningKeys) -> dict[str, Any]:
     if not isinstance(token, str) or len(token) > LONGEST_TOKEN or token.count(".") != 2:
-        raise SignInRefusedError("id token: not a signed token")
+        raise SignInRefusedError("identity: not a signed token")
     try:
         try:
             return jwt.decode(token, source.keys(), algorithms=ALGORITHMS).claims
         except InvalidKeyIdError:  # the issuer may have changed its keys since we last looked
             return jwt.decode(token, source.keys(newer=True), algorithms=ALGORITHMS).claims
     except (JoseError, ValueError, TypeError, RecursionError) as error:
-        raise SignInRefusedError(f"id token: {type(error).__name__}") from error
+        raise SignInRefusedError(f"identity: {type(error).__name__}") from error
 
 
 def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str, now: int) -> None:
@@ -96,18 +127,28 @@ def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str
     try:
         registry.validate(claims)
     except JoseError as error:
-        raise SignInRefusedError(f"id token: {getattr(error, 'claim', type(error).__name__)}") from error
+        raise SignInRefusedError(f"identity: {getattr(error, 'claim', type(error).__name__)}") from error
 
 
 def _check_party(claims: Mapping[str, Any], client_id: str) -> None:
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if (several or "azp" in claims) and claims.get("azp") != client_id:
-        raise SignInRefusedError("id token: azp")
+        raise SignInRefusedError("identity: azp")
 
 
 def _check_nonce(claims: Mapping[str, Any], nonce: str) -> None:
-    if not same_text(claims["nonce"], nonce):
-        raise SignInRefusedError("id token: nonce")
+    if not nonce or not same_text(claims["nonce"], nonce):
+        raise SignInRefusedError("identity: nonce")
+
+
+def _check_auth_time(claims: Mapping[str, Any], now: int, *, fresh: bool) -> None:
+    proved = claims.get("auth_time")
+    if proved is None and not fresh:
+        return
+    if isinstance(proved, bool) or not isinstance(proved, int) or not 0 <= proved <= now + LEEWAY_SECONDS:
+        raise SignInRefusedError("identity: auth_time")
+    if fresh and proved < now - OLDEST_SECONDS:
+        raise SignInRefusedError("identity: auth_time too old")
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

@@ -7,10 +7,9 @@ import streamlit as st
 from allocation import bootstrap
 from allocation.bootstrap import Workbench
 from allocation.settings import Settings, load_settings
+from allocation.sign_in.attempts import Attempts
 from allocation.sign_in.demos import Demos
-from allocation.sign_in.departures import Departures
 from allocation.sign_in.local import LocalAccounts
-from allocation.sign_in.mailbox import Mailbox
 from allocation.sign_in.patience import Patience
 from allocation.sign_in.providers import is_loopback
 from allocation.sign_in.second_factor import SecondFactors
@@ -61,12 +60,7 @@ def demos() -> Demos:
 
 
 @st.cache_resource(show_spinner=False)
-def mailbox() -> Mailbox:
-    """What providers sent back to us."""
-    return Mailbox()
-
-
-@st.cache_resource(show_spinner=False)
-def departures() -> Departures:
-    """Who went to a provider in the tab itself."""
-    return Departures()
+def attempts() -> Attempts:
+    """Who is at a provider just now."""
+    bench = workbench()
+    return Attempts(bench.attempts, bench.vault)

@@ -9,7 +9,7 @@ from streamlit_oauth import OAuth2Component, StreamlitOauthError
 from allocation.errors import SignInRefusedError
 from allocation.sign_in.handshake import Handshake
 from pages.shared.browser import browser_key
-from pages.shared.cache import mailbox
+from pages.shared.cache import attempts
 
 POPUP_SECONDS = 3.0  # a pop-up that can reach this page does so within a second
 WATCH_SECONDS = 2
@@ -59,12 +59,13 @@ def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: st
     ) as error:  # a browser may send any JSON value as the answer
         raise SignInRefusedError("answer: of no known form") from error
     if answer is None:
-        _watch_mailbox(handshake)
+        _watch_for_answer(handshake)
         return None
-    mailbox().collect(handshake.state, browser_key())  # the same answer; once is enough
-    if not isinstance(answer, Mapping):
-        raise SignInRefusedError("answer: of no known form")
-    return answer
+    # What the frame says comes from the browser, and counts as a bell only. The answer is what came to our own address.
+    came = attempts().collect(handshake.state, browser_key())
+    if came is None:
+        raise SignInRefusedError("answer: none came to our own address in this browser")
+    return unless_error(came)
 
 
 def waiting_answer(handshake: Handshake, *, for_seconds: float = 0) -> Mapping[str, Any] | None:
@@ -74,17 +75,27 @@ def waiting_answer(handshake: Handshake, *, for_seconds: float = 0) -> Mapping[s
         SignInCancelledError: the user said no.
         SignInRefusedError: the answer is an error.
     """
-    if not mailbox().holds(handshake.state, browser_key(), for_seconds=for_seconds):
+    if not attempts().holds(handshake.state, browser_key(), for_seconds=for_seconds):
         return None
-    answer = mailbox().collect(handshake.state, browser_key())
-    if answer and "error" in answer:
+    came = attempts().collect(handshake.state, browser_key())
+    return came and unless_error(came)
+
+
+def unless_error(answer: Mapping[str, str]) -> Mapping[str, str]:
+    """The answer, if it is not an error.
+
+    Raises:
+        SignInCancelledError: the user said no.
+        SignInRefusedError: something else went wrong at the provider.
+    """
+    if "error" in answer:
         refusal = SignInCancelledError if answer["error"] == "access_denied" else SignInRefusedError
         raise refusal("answer: an error")
     return answer
 
 
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch_mailbox(handshake: Handshake) -> None:
+def _watch_for_answer(handshake: Handshake) -> None:
     """Go on without the pop-up when the provider has cut it off from this page."""
-    if mailbox().holds(handshake.state, browser_key(), for_seconds=POPUP_SECONDS):
+    if attempts().holds(handshake.state, browser_key(), for_seconds=POPUP_SECONDS):
         st.rerun()

@@ -18,8 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allocation.acting import begin_request
 from allocation.errors import AllocationError
-from allocation.sign_in.departures import Departure
-from allocation.sign_in.id_token import same_text
+from allocation.sign_in.attempts import Departure
 from allocation.utils import oauth
 from pages.shared import metrics, operations, state
 from pages.shared.browser import (
@@ -38,8 +37,8 @@ from pages.shared.browser import (
     key_of,
 )
 from pages.shared.button import BUTTON_PATH, button_document
-from pages.shared.cache import departures, mailbox, workbench
-from pages.shared.gate import is_secure, may_connect
+from pages.shared.cache import attempts, workbench
+from pages.shared.gate import is_secure, is_too_often, may_connect
 from pages.shared.headers import cell_editors, protection
 from pages.shared.requests import Requests, bind_run
 
@@ -47,6 +46,7 @@ _log = logging.getLogger("evenkeel.server")
 
 _OUR_HEADERS = {name.lower().encode() for name in OUR_HEADERS}
 _COMPONENT_PATH = "/component/"
+_WAYS_IN = ("/oauth/", "/session/")
 _FILES_OF_USERS = ("/media/", "/_stcore/upload_file/")
 _CALLBACK_HEADERS = {
     "Cache-Control": "no-store",
@@ -55,18 +55,27 @@ _CALLBACK_HEADERS = {
     "Cross-Origin-Opener-Policy": "unsafe-none",  # the page that opened the pop-up reads its address
 }
 _ENTERED = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # an image of one clear pixel
-_CALLBACK_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signing you in…</title>
-<meta name="color-scheme" content="light dark"><style>body{font:16px system-ui;display:grid;place-items:center;
-min-height:90vh;margin:0}</style><p>Signing you in… This window closes by itself. If it stays open, <a href="../">go on here</a>.</p></html>"""
+_SMALL_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="color-scheme" content="light dark"><style>body{{font:16px system-ui;display:grid;place-items:center;
+min-height:90vh;margin:0}}</style><p>{text} <a href="../">{go_on}</a>.</p></html>"""
+_CALLBACK_PAGE = _SMALL_PAGE.format(
+    title="Signing you in…",
+    text="Signing you in… This window closes by itself. If it stays open,",
+    go_on="go on here",
+)
+_NO_LONGER_GOOD = _SMALL_PAGE.format(
+    title="Not signed in", text="This sign-in is not, or no longer, good here.", go_on="Try again"
+)
 
 
-async def callback(request: Request) -> Response:
-    """Where a provider sends its answer. It is kept; a pop-up also leaves it in its address for the page to read."""
-    browser = _browser_of(request.scope)
-    mailbox().post(browser, request.query_params)
-    departure = departures().of_browser(browser)
-    if departure is not None and same_text(request.query_params.get("state"), departure.handshake.state):
-        return RedirectResponse(departure.left_from, 303, headers=_CALLBACK_HEADERS)
+def callback(request: Request) -> Response:
+    """Where a provider sends its answer. It is kept; a pop-up also leaves it in its address, for the page to notice."""
+    goes_on_at = attempts().post(_browser_of(request.scope), request.query_params)
+    if goes_on_at is None:
+        _log.warning("Refused an answer that nobody here waits for.")
+        return HTMLResponse(_NO_LONGER_GOOD, 400, headers=_CALLBACK_HEADERS)
+    if goes_on_at:
+        return RedirectResponse(goes_on_at, 303, headers=_CALLBACK_HEADERS)
     return HTMLResponse(_CALLBACK_PAGE, headers=_CALLBACK_HEADERS)
 
 
@@ -77,12 +86,12 @@ def start(request: Request) -> Response:
     if provider is None or not browser or not _comes_from_our_page(request):
         return RedirectResponse(left_from, 303)
     try:
-        handshake = oauth(provider)
+        handshake = oauth(provider, attempts().new_state(browser))
         url = handshake.authorize_url(callback_address(settings.base_url, str(request.url)))
     except AllocationError as error:  # the page it came from says so, with what to do
         _log.warning("%s: not opened: %s", provider.name, getattr(error, "reason", error.code))
         return RedirectResponse(left_from, 303)
-    departures().leave(browser, Departure(provider.name, handshake, left_from))
+    attempts().leave(handshake.state, browser, Departure(provider.name, left_from, handshake.written()))
     return RedirectResponse(url, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
@@ -113,6 +122,8 @@ class Edge:
             await self._app(_bound_to_browser(scope), receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(_FILES_OF_USERS) and not await _is_signed_in(scope):
             await PlainTextResponse("Sign in first.", 401)(scope, receive, _dressed(scope, send))
+        elif scope["type"] == "http" and scope["path"].startswith(_WAYS_IN) and is_too_often(scope):
+            await PlainTextResponse("Too often. Wait a minute.", 429)(scope, receive, _dressed(scope, send))
         elif scope["type"] == "http" and scope["path"] == BUTTON_PATH:
             await HTMLResponse(button_document())(scope, receive, _dressed(scope, send))
         elif scope["type"] == "http":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.e2e.running import RunningApp, running_app
 from tests.openid_provider import OpenIdProvider, running_provider
@@ -84,7 +84,7 @@ def test_a_provider_that_lies_signs_nobody_in(page: Page, app: RunningApp, provi
 
     expect(page.get_by_text("Sign-in did not complete. Try again.")).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
-    assert "id token: aud" in app.log.read_text()
+    assert "identity: aud" in app.log.read_text()
 
 
 def test_a_pop_up_cut_off_from_its_page_signs_in_all_the_same(
@@ -148,21 +148,24 @@ FORGED_ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("forged", FORGED_ANSWERS, ids=str)
-def test_an_answer_made_up_in_the_browser_signs_nobody_in(
-    page: Page, app: RunningApp, provider: OpenIdProvider, forged: object
-) -> None:
-    page.goto(app.url)
-    frame = page.frame_locator("iframe")
-    expect(frame.get_by_role("button", name="Continue with Acme")).to_be_visible()
-    asked_before = provider.token_requests
-
+def bring(frame: FrameLocator, value: object) -> None:
+    """What anybody can do in their browser's console: let the button's frame say this came back."""
     frame.locator("body").evaluate(
         """(_, value) => window.parent.postMessage(
             {isStreamlitMessage: true, type: "streamlit:setComponentValue", value, dataType: "json"}, "*")""",
-        forged,
+        value,
     )
 
-    expect(page.get_by_text("Sign-in did not complete. Try again.")).to_be_visible()
+
+def test_answers_made_up_in_the_browser_sign_nobody_in(page: Page, app: RunningApp, provider: OpenIdProvider) -> None:
+    asked_before = provider.token_requests
+    for forged in FORGED_ANSWERS:
+        page.goto(app.url)
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_role("button", name="Continue with Acme")).to_be_visible()
+
+        bring(frame, forged)
+
+        expect(page.get_by_text("Sign-in did not complete. Try again.")).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
     assert provider.token_requests == asked_before

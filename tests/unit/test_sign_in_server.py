@@ -238,8 +238,13 @@ def test_an_answer_for_another_browser_or_attempt_leads_nowhere(client: TestClie
 
     of_another_browser = client.get("/oauth/callback", params=back, headers={"cookie": f"{COOKIE}=another"})
     of_another_attempt = client.get("/oauth/callback", params={**back, "state": "x" * 43}, headers=NAMED)
+    unsolicited = client.get("/oauth/callback", params={"code": "c", "state": "s"}, headers=NAMED)
+    once = client.get("/oauth/callback", params=back, headers=NAMED, follow_redirects=False)
+    twice = client.get("/oauth/callback", params=back, headers=NAMED, follow_redirects=False)
 
-    assert of_another_browser.status_code == of_another_attempt.status_code == 200
+    assert [of_another_browser.status_code, of_another_attempt.status_code, unsolicited.status_code] == [400] * 3
+    assert (once.status_code, twice.status_code) == (303, 400)
+    assert back["code"] not in twice.text
 
 
 @pytest.mark.parametrize(
