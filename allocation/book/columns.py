@@ -16,6 +16,8 @@ MODEL_REQUIRED = ("model_id", "symbol", "weight")
 MODEL_OPTIONAL = ("price", "increment")
 
 _TEXTS = ("account_id", "model_id", "symbol", "tax_treatment")
+# Few texts, over and over: each is kept once, and looked up once.
+REPEATED = ("model_id", "symbol")
 # Exact money: 20 digits before the point, 18 behind it.
 DECIMAL = pa.decimal128(38, 18)
 MOST_DECIMALS = 18
@@ -92,6 +94,12 @@ def runs_of(accounts: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.flatnonzero(changes) + 1, [rows]])
 
 
+def encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Texts as numbers of the different ones among them."""
+    array = column.combine_chunks()
+    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+
+
 def _chosen(table: pa.Table, required: Sequence[str], optional: Sequence[str], what: str) -> pa.Table:
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
@@ -119,12 +127,15 @@ def _refuse_misspelt(found: Iterable[str], known: set[str], optional: Sequence[s
 def _read(name: str, column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
+        if name in REPEATED and pa.types.is_string(kind.value_type) and pa.types.is_int32(kind.index_type):
+            return column
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_null(kind):
         return column.cast(pa.string())
     if name in _TEXTS:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
-            return column.cast(pa.string())
+            texts = column.cast(pa.string())
+            return texts.dictionary_encode() if name in REPEATED else texts
         raise RequestError(f"{what} have {name} as {kind}; expected text.", (name,))
     if pa.types.is_large_string(kind):
         return column.cast(pa.string())

@@ -11,8 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 _log = logging.getLogger(__name__)
-# Accounts for which it is quicker not to wait for the compiler.
-_FEW = 2_000
+# Accounts after which it would have been quicker to wait for the compiler.
+_FEW = 1_000
 
 
 class Loops:
@@ -23,11 +23,13 @@ class Loops:
         self._plain: Callable[..., None] = getattr(module, name)
         self._compiled: Callable[..., None] | None = None
         self._tried = False
+        self._seen = 0
         self._lock = threading.Lock()
 
     def __call__(self, accounts: int, *columns: Any) -> None:
         """Run the function on arrays that hold so many accounts."""
-        run = self._plain if accounts < _FEW and self._compiled is None else self.ready()
+        self._seen += accounts
+        run = self._plain if self._seen < _FEW and self._compiled is None else self.ready()
         run(*columns)
 
     def ready(self) -> Callable[..., None]:

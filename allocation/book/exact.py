@@ -18,6 +18,8 @@ TENS: Wholes = 10 ** np.arange(19, dtype=np.int64)
 
 # Up to so many digits a float is one decimal number and no other, and so is its text.
 _MOST_DIGITS = 15
+# So many numbers show how many decimals the others have, most of the time.
+_GLANCE = 64
 MOST_SCALE = 9
 _NUMBER = rf"^[+-]?\d{{1,{_MOST_DIGITS}}}(\.\d*)?$"
 _LONGEST = _MOST_DIGITS + 1
@@ -93,11 +95,11 @@ def to_column(numbers: Numbers, kind: pa.DataType) -> pa.Array:
 
 def _from_floats(floats: Floats) -> Numbers:
     """The smallest scale at which every float is a whole number divided by a power of ten, if there is one for all."""
-    whole, scale = _scaled(floats, 0)
-    for decimals in range(1, MOST_SCALE + 1):
-        if scale.all():
-            return Numbers(whole, np.full(len(floats), decimals - 1, np.int64), np.ones(len(floats), bool))
-        whole, scale = _scaled(floats, decimals)
+    enough = next((d for d in range(MOST_SCALE) if _scaled(floats[:_GLANCE], d)[1].all()), MOST_SCALE)
+    for decimals in range(enough, MOST_SCALE):
+        whole, fits = _scaled(floats, decimals)
+        if fits.all():
+            return Numbers(whole, np.full(len(floats), decimals, np.int64), fits)
     return _from_floats_one_by_one(floats)
 
 

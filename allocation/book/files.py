@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from allocation.book.columns import REPEATED
 from allocation.errors import RequestError, listed
 from allocation.money import plain
 
@@ -102,8 +103,12 @@ class Draft:
 
 
 def _parquet(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path, memory_map=True) as file:
+    with pq.ParquetFile(path) as file:
         names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        repeated = [
+            name for name in REPEATED if name in names and pa.types.is_string(file.schema_arrow.field(name).type)
+        ]
+    with pq.ParquetFile(path, memory_map=True, read_dictionary=repeated) as file:
         yield file.schema_arrow.empty_table().select(names)
         for batch in file.iter_batches(_BATCH_ROWS, columns=names):
             yield pa.Table.from_batches([batch])

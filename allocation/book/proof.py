@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from allocation.book import judge
 from allocation.book.account import Known
-from allocation.book.columns import runs_of
+from allocation.book.columns import encoded, runs_of
 from allocation.book.compiled import Loops
 from allocation.book.exact import TENS, Flags, Numbers, Wholes, is_missing, read_numbers
 from allocation.book.judge import NOBODY, Desk, Found, Law, Orders, Rows, Wanted
@@ -27,6 +27,7 @@ _TOLERANCE = 1e-11
 # Amounts beyond this are not compared in 64 bits; such plans count as faulty.
 _LARGEST = 2.0**60
 _MOST_SCALE = 18
+_LIMITS = int(_LARGEST) // TENS
 _UNKNOWN = -2
 _JUDGE = Loops(judge, "judge")
 
@@ -147,7 +148,7 @@ def _scales(
 
 def _small(numbers: Numbers, scale: int) -> Flags:
     """Numbers that were read and fit into 64 bits at this scale."""
-    fits: Flags = np.abs(numbers.mantissa) * 10.0 ** (scale - numbers.scale) < _LARGEST
+    fits: Flags = np.abs(numbers.mantissa) < _LIMITS[np.minimum(scale - numbers.scale, _MOST_SCALE)]
     return fits & numbers.read
 
 
@@ -218,14 +219,18 @@ def _steps(rows: pa.Table, symbol: Wholes, expected: Expected) -> tuple[Numbers,
 
 def _of_account(rows: pa.Table, name: str, runs: _Runs, broken: Flags) -> Numbers:
     """Money of the account, from whichever of its rows tells it; a row that tells otherwise breaks it."""
-    count, told_for = len(broken), runs.owner >= 0
+    count = len(broken)
     found = Numbers(np.zeros(count, np.int64), np.zeros(count, np.int64), np.ones(count, bool))
     if name not in rows.column_names or not len(rows):
         return found
     column = rows.column(name)
-    starts = runs_of(rows.column("account_id"))
-    owner = np.repeat(runs.owner, np.diff(starts))
-    told, given = read_numbers(column), ~is_missing(column) & np.repeat(told_for, np.diff(starts))
+    owner = np.repeat(runs.owner, np.diff(runs_of(rows.column("account_id"))))
+    if pa.types.is_floating(column.type) and not column.null_count:
+        floats, said = column.to_numpy(), read_numbers(column.take(pa.array(runs.begin)))
+        broken[~said.read] = True
+        broken[owner[(floats != floats[runs.begin][owner]) & (owner >= 0)]] = True
+        return said
+    told, given = read_numbers(column), ~is_missing(column) & (owner >= 0)
     broken[owner[given & ~told.read]] = True
     found.mantissa[owner[given]], found.scale[owner[given]] = told.mantissa[given], told.scale[given]
     differs = (found.mantissa[owner] != told.mantissa) | (found.scale[owner] != told.scale)
@@ -235,11 +240,11 @@ def _of_account(rows: pa.Table, name: str, runs: _Runs, broken: Flags) -> Number
 
 def _numbered(texts: pa.ChunkedArray, symbols: Sequence[str]) -> Wholes:
     """The number of each symbol; −1 where there is none, −2 where it has no number."""
-    encoded = texts.combine_chunks().dictionary_encode()
-    number = _places(pc.utf8_trim_whitespace(encoded.dictionary), pa.array(symbols, pa.string()))
+    codes = encoded(texts)
+    number = _places(pc.utf8_trim_whitespace(codes.dictionary), pa.array(symbols, pa.string()))
     number[number < 0] = _UNKNOWN
     # The last entry is what the index −1 of a missing text finds.
-    numbered: Wholes = np.append(number, NOBODY)[encoded.indices.fill_null(-1).to_numpy()]
+    numbered: Wholes = np.append(number, NOBODY)[codes.indices.fill_null(-1).to_numpy()]
     return numbered
 
 

@@ -140,7 +140,7 @@ def _summary(
     rows = pa.array(starts[layout.account[settled]])
     columns = {
         "account_id": positions.column("account_id").take(rows),
-        "model_id": positions.column("model_id").take(rows),
+        "model_id": positions.column("model_id").take(rows).cast(pa.string()),
         "status": pa.array(np.full(int(settled.sum()), "optimal")),
         "objective": reached[settled],
         "bound": reached[settled],

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from allocation.book.catalogue import Catalogue
-from allocation.book.columns import runs_of
+from allocation.book.columns import encoded, runs_of
 from allocation.book.exact import TENS, Flags, Numbers, Wholes, is_missing, nothing, read_numbers
 from allocation.model import LARGEST_PRICE, SMALLEST_PRICE, TaxTreatment
 
@@ -73,12 +73,12 @@ def read_rows(table: pa.Table, catalogue: Catalogue) -> AccountRows:
 
 def _numbered(column: pa.ChunkedArray, number: Mapping[str, int], *, strip: bool = False) -> Wholes:
     """The number of each text; −1 where there is none, −2 where it has no number."""
-    encoded = column.combine_chunks().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
+    codes = encoded(column)
+    texts = codes.dictionary.to_pylist()
     numbers = [number.get(text.strip() if strip else text, _UNKNOWN) for text in texts]
     # The last entry is what the index −1 of a missing text finds.
     table = np.array([*numbers, _NONE], np.int64)
-    numbered: Wholes = table[encoded.indices.fill_null(-1).to_numpy()]
+    numbered: Wholes = table[codes.indices.fill_null(-1).to_numpy()]
     return numbered
 
 
@@ -114,6 +114,9 @@ def _money(table: pa.Table, name: str, first: Wholes, account: Wholes) -> tuple[
         zero = nothing(len(first))
         return zero, np.ones(len(account), bool)
     column = table.column(name)
+    if pa.types.is_floating(column.type) and not column.null_count:
+        floats, told = column.to_numpy(), read_numbers(column.take(pa.array(first)))
+        return told, (floats == floats[first][account]) & told.read[account]
     numbers, missing = read_numbers(column), is_missing(column)
     said = numbers.take(first)
     agrees = (numbers.mantissa == said.mantissa[account]) & (numbers.scale == said.scale[account]) & numbers.read

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from allocation.book.account import Known
-from allocation.book.columns import runs_of
+from allocation.book.columns import encoded, runs_of
 from allocation.errors import AllocationError
 from allocation.money import to_decimal
 
@@ -56,10 +57,26 @@ class Survey:
             self._last = (account_id,)
 
     def _note(self, batch: pa.Table, name: str) -> None:
-        for row in batch.select(["symbol", name]).group_by(["symbol", name]).aggregate([]).to_pylist():
+        for symbol, number in _different(batch.column("symbol"), batch.column(name)):
             # A line without a price is waiting for one; a line without a step of its own trades in the usual ones.
-            if row["symbol"] is not None and (row[name] is not None or name == "increment"):
-                self._found[name].setdefault(row["symbol"].strip(), set()).add(row[name])
+            if symbol is not None and (number is not None or name == "increment"):
+                self._found[name].setdefault(symbol.strip(), set()).add(number)
+
+
+def _different(symbols: pa.ChunkedArray, numbers: pa.ChunkedArray) -> Iterable[tuple[str | None, Any]]:
+    """Every symbol with every number that stands beside it."""
+    codes = encoded(symbols)
+    if pa.types.is_floating(numbers.type) and not numbers.null_count + codes.null_count:
+        places, floats = codes.indices.to_numpy(), numbers.to_numpy()
+        last = np.full(len(codes.dictionary), np.nan)
+        last[places] = floats
+        if (last[places] == floats).all():
+            seen = np.flatnonzero(~np.isnan(last))
+            return zip(codes.dictionary.take(pa.array(seen)).to_pylist(), last[seen].tolist(), strict=True)
+    pairs = (
+        pa.table({"symbol": codes.cast(pa.string()), "number": numbers}).group_by(["symbol", "number"]).aggregate([])
+    )
+    return zip(pairs.column("symbol").to_pylist(), pairs.column("number").to_pylist(), strict=True)
 
 
 def _agreed(found: dict[str, set[Any]]) -> tuple[dict[str, Decimal], frozenset[str]]:
