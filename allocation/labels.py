@@ -6,10 +6,10 @@ answer is the best there is, with a bound that proves how good.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,8 @@ from allocation.errors import (
 from allocation.money import to_decimal
 from allocation.rules import Objective
 from allocation.solver import Line, Problem, solve
-from allocation.solver.kernel_batch import solve_book
+from allocation.solver.kernel_alone import solve_alone
 from allocation.solver.kernel_compiled import COMPILED
-from allocation.solver.kernel_lines import UNLIMITED
 from allocation.solver.kernel_settle import BEST
 
 Wholes = npt.NDArray[np.int64]
@@ -39,17 +38,12 @@ Floats = npt.NDArray[np.float64]
 _SUM_TOLERANCE = 1e-6 + 1e-12
 # Totals are counted in grains: at most so many, for floats hold every whole number up to there; and so many if every
 # line took all the money, for that must fit into 64 bits.
-_MOST_GRAINS, _MOST_TOGETHER, _FINEST = 2.0**52, 2.0**59, 9
+_MOST_GRAINS, _MOST_TOGETHER, _FINEST = 2.0**52, 2.0**58, 9
 # How hard the kernel tries before the exact search takes over.
 _WIDTH, _VISITS, _VISITS_PER_LINE = 4_096, 300_000, 1_000
 _UNITS = (100.0, 1.0, 1e4, 1e6, 1e8)
 # What the kernel may pass by under l1, as a fraction of the total; l2 has no plateaus and needs no such help.
 _TOLERANCE = 1e-13
-_ROOM = 5_000
-_ONES, _COUNT = np.ones(_ROOM), np.arange(_ROOM + 1)
-
-
-_NOTHING = (np.zeros(0, np.int64), 0.0, 0.0, 0)
 
 
 class Allocated(NamedTuple):
@@ -67,12 +61,10 @@ class Allocated(NamedTuple):
 
 
 class _Amounts(NamedTuple):
-    """One account in grains, line by line; `grain` of them are one unit of money."""
+    """One account in grains; `grain` of them are one unit of money. `columns` as for `solve_alone`; `owned` in shares."""
 
-    step: Wholes
-    held: Wholes
-    target: Wholes
-    lowest: Wholes
+    columns: Wholes
+    owned: Wholes | None
     cash: int
     cash_target: int
     total: int
@@ -109,11 +101,13 @@ def allocate(
         labels += [label for label in holdings if label not in weights]
     money, weight, held = _join(labels, weights, prices, holdings, cash)
     amounts = _whole_amounts(money, weight, held)
-    steps, value, bound, proved = _ask_kernel(amounts, squared) if amounts else _NOTHING
-    if amounts is None or proved < BEST:
+    found = _ask_kernel(amounts, squared) if amounts else None
+    if amounts is None or found is None:
         return _exactly(labels, weights, prices, holdings or {}, cash, squared)
-    after = (steps - amounts.lowest).tolist()
-    quantities = {label: quantity for label, quantity in zip(labels, after, strict=True) if quantity}
+    after, value, bound = found
+    quantities: dict[str, int | Decimal] = {
+        label: quantity for label, quantity in zip(labels, after, strict=True) if quantity
+    }
     # Targets are rounded to grains, which shifts the objective by at most that much.
     blur = 2.0 * (math.sqrt(len(labels) + 1.0) if squared else len(labels) + 1.0)
     reached = math.sqrt(value) if squared else value
@@ -185,14 +179,25 @@ def _whole_amounts(money: Floats, weight: Floats, held: Floats | None) -> _Amoun
     fineness = 10 ** min(_FINEST, int(math.log10(finest)))
     # A share that is dearer than everything together cannot be bought, however dear.
     grains = np.minimum(whole, total + 1.0).astype(np.int64) * fineness
-    owned = np.zeros(count, np.int64) if held is None else held.astype(np.int64)
     step, cash = grains[:-1], int(grains[-1])
+    owned = None if held is None else held.astype(np.int64)
+    all_grains = cash if owned is None else cash + int(step @ owned)
     share = _share_invested(weight)
-    values = step * owned
-    all_grains = cash + (int(values.sum()) if held is not None else 0)
-    target = np.rint(weight * (all_grains / share if abs(share - 1.0) <= _SUM_TOLERANCE else all_grains))
-    idle = 0 if abs(share - 1.0) <= _SUM_TOLERANCE else round((1.0 - share) * all_grains)
-    return _Amounts(step, values, target.astype(np.int64), -owned, cash, idle, all_grains, unit * fineness)
+    near_one = abs(share - 1.0) <= _SUM_TOLERANCE
+    columns = np.zeros((5, count), np.int64)
+    columns[0], columns[1], columns[3] = (
+        step,
+        np.rint(weight * (all_grains / share if near_one else all_grains)),
+        all_grains,
+    )
+    columns[3] //= step
+    if owned is not None:
+        columns[2] -= owned
+        columns[3] -= owned
+        columns[4] = step * columns[2]
+        columns[1] += columns[4]
+    idle = 0 if near_one else round((1.0 - share) * all_grains)
+    return _Amounts(columns, owned, cash, idle, all_grains, unit * fineness)
 
 
 def _share_invested(weight: Floats) -> float:
@@ -204,24 +209,25 @@ def _share_invested(weight: Floats) -> float:
     return share
 
 
-def _ask_kernel(amounts: _Amounts, squared: bool) -> tuple[Wholes, float, float, int]:
-    """The trades, Σ φ, a lower bound on it, and what is proved."""
-    step, lowest, count, total = amounts.step, amounts.lowest, len(amounts.step), amounts.total
-    ones, first = (_ONES[:count], _COUNT[: count + 1]) if count <= _ROOM else (np.ones(count), np.arange(count + 1))
-    line = (step, amounts.target - amounts.held, ones, first, lowest, total // step, step * lowest, step)
-    account = np.array([[amounts.cash], [amounts.cash_target], [UNLIMITED]])
-    question = (np.array([0, count]), *line, *account)
-    tolerance = 0.0 if squared else _TOLERANCE * float(total)
-    limits = (1.0, squared, _WIDTH, max(_VISITS, _VISITS_PER_LINE * count), False, tolerance)
-    steps, proved, floats = np.zeros(count, np.int64), np.zeros(1, np.int64), np.zeros((3, 1))
-    if COMPILED.solve_book is not None:
-        COMPILED.solve_book(*question, *limits, steps, *floats, proved)
-        return steps, floats.item(0), floats.item(1), proved.item()
-    plain_steps, plain_proved, outcome = steps.tolist(), proved.tolist(), floats.tolist()
-    columns: list[Any] = [column.tolist() for column in question]
-    plain: Callable[..., None] = solve_book
-    plain(*columns, *limits, plain_steps, *outcome, plain_proved)
-    return np.array(plain_steps, np.int64), outcome[0][0], outcome[1][0], plain_proved[0]
+def _ask_kernel(amounts: _Amounts, squared: bool) -> tuple[list[int], float, float] | None:
+    """The quantities afterwards, Σ φ and a lower bound on it; None where the kernel cannot prove them best."""
+    count = amounts.columns.shape[1]
+    tolerance = 0.0 if squared else _TOLERANCE * float(amounts.total)
+    limits = (squared, _WIDTH, max(_VISITS, _VISITS_PER_LINE * count), tolerance)
+    steps = np.zeros(count, np.int64)
+    if COMPILED.solve_alone is not None:
+        proved, _, value, bound = COMPILED.solve_alone(
+            amounts.columns, amounts.cash, amounts.cash_target, *limits, steps
+        )
+    else:
+        plain_steps: list[int] = steps.tolist()
+        columns: list[list[int]] = amounts.columns.tolist()
+        proved, _, value, bound = solve_alone(columns, amounts.cash, amounts.cash_target, *limits, plain_steps)
+        steps[:] = plain_steps
+    if proved < BEST:
+        return None
+    after: list[int] = (steps if amounts.owned is None else steps + amounts.owned).tolist()
+    return after, value, bound
 
 
 def _exactly(

@@ -1,6 +1,6 @@
 """Whole shares beside PyPortfolioOpt 1.6: the same instances in the same process, who is quicker and who comes closer.
 
-    python benchmarks/versus_pyportfolioopt.py [--full] [--json RESULT.json]
+    python benchmarks/versus_pyportfolioopt.py [--full] [--patience SECONDS] [--json RESULT.json]
 
 Both sides go from a dictionary of weights and prices to a dictionary of quantities. PyPortfolioOpt minimises the sum of
 absolute deviations plus the cash left over, which is the objective l1; so that is what ours is asked for too, and what
@@ -31,6 +31,10 @@ from allocation.solver.kernel_compiled import COMPILED
 
 SIZES = (10, 50, 200, 500, 1_000, 5_000)
 QUICK_SIZES = (10, 50, 200, 500)
+INSTANCES = {
+    "quick": {10: 100, 50: 60, 200: 15, 500: 15},
+    "full": {10: 100, 50: 100, 200: 100, 500: 100, 1_000: 30, 5_000: 10},
+}
 # Seconds after which no further instance of this size is given to the linear program.
 PATIENCE = {"quick": 20.0, "full": 600.0}
 REPEATS = 5
@@ -115,11 +119,11 @@ def timed(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
 def bare_kernel(given: Instance) -> Callable[[], Any]:
     """The compiled function with the arrays that `allocate` hands it."""
     seen: list[tuple[Any, ...]] = []
-    compiled = COMPILED.solve_book
+    compiled = COMPILED.solve_alone
     assert compiled is not None
-    COMPILED.solve_book = lambda *arguments: (seen.append(arguments), compiled(*arguments))[-1]
+    COMPILED.solve_alone = lambda *arguments: (seen.append(arguments), compiled(*arguments))[-1]
     labels.allocate(given.weights, given.prices, cash=given.total / 100, objective="l1")
-    COMPILED.solve_book = compiled
+    COMPILED.solve_alone = compiled
     return lambda: compiled(*seen[0])
 
 
@@ -200,6 +204,9 @@ def main() -> None:
     """Run the comparison; without --full in under two minutes."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--full", action="store_true", help="more instances and up to 5,000 lines; takes an hour")
+    parser.add_argument(
+        "--patience", type=float, help="seconds for the linear program at each size; 20, or 600 with --full"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", module="pypfopt")
@@ -207,12 +214,8 @@ def main() -> None:
     mode = "full" if arguments.full else "quick"
     rows = []
     for lines in SIZES if arguments.full else QUICK_SIZES:
-        count = (
-            {10: 400, 50: 300, 200: 150, 500: 120}.get(lines, 30)
-            if arguments.full
-            else {10: 100, 50: 60}.get(lines, 15)
-        )
-        rows.append(measure(lines, count, PATIENCE[mode]))
+        rows.append(measure(lines, INSTANCES[mode][lines], arguments.patience or PATIENCE[mode]))
+        print(f"{lines:,} lines are done.", file=sys.stderr, flush=True)
     show(rows)
     if arguments.json:
         machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}

@@ -23,9 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from allocation.solver import (
+    kernel_alone,
     kernel_balance,
+    kernel_base,
     kernel_batch,
     kernel_lines,
+    kernel_menus,
     kernel_near,
     kernel_price,
     kernel_queue,
@@ -43,10 +46,13 @@ _PARTS: tuple[ModuleType, ...] = (
     kernel_price,
     kernel_queue,
     kernel_states,
+    kernel_base,
+    kernel_menus,
     kernel_walk,
     kernel_settle,
     kernel_balance,
     kernel_near,
+    kernel_alone,
     kernel_batch,
 )
 # What was imported, not what may stand in the files when they are compiled.
@@ -56,6 +62,22 @@ _COMPLETE = "complete"
 
 # Functions so small and so often called that a call with its many columns would cost more than they do.
 _SMALL = {"spends", "excess", "nearest", "cheapest", "wanted_cash", "regret_beyond", "cash_regret", "least_ahead"}
+# Parts of a loop, for which the same holds. Not all functions: that would compile for minutes.
+_IN_LOOPS = {
+    "has_one_run",
+    "step_regret",
+    "surely",
+    "_least_regret",
+    "_is_wasted",
+    "_take_step",
+    "_consider",
+    "merge",
+    "write_down",
+    "add_move",
+    "look_ahead",
+    "margin_of",
+    "_least",
+}
 
 
 class Compiled:
@@ -63,6 +85,7 @@ class Compiled:
 
     def __init__(self) -> None:
         self.solve_book: Callable[..., None] | None = None
+        self.solve_alone: Callable[..., tuple[int, float, float, float]] | None = None
         self._started = False
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -95,7 +118,8 @@ class Compiled:
             _log.info("The kernel runs uncompiled: %s", missing)
         else:
             _let_another_process_compile(numba.__version__)
-            self.solve_book = compile_here(numba)
+            compiled = compile_here(numba)
+            self.solve_book, self.solve_alone = compiled["solve_book"], compiled["solve_alone"]
         finally:
             self._done.set()
 
@@ -127,14 +151,30 @@ def _solve_accounts(
     solve_book(*columns, most, 1.0, bool(squared), width, visits, bool(unique), 0.0, *outcome)
 
 
-def compile_here(numba: ModuleType) -> Callable[..., None]:
-    """Compile in this process, or load what another one compiled."""
+def compile_here(numba: ModuleType) -> dict[str, Any]:
+    """The kernel's functions by name, compiled in this process or loaded from what another one compiled."""
     folder = _machine_code_folder(numba.__version__)
-    solve_book: Callable[..., None] = _bind(numba, folder)["solve_book"]
-    _call_once(solve_book)
+    compiled = _bind(numba, folder)
+    _call_once(compiled)
     if folder is not None:
         (folder / _COMPLETE).touch()
-    return solve_book
+    return compiled
+
+
+def compile_for_parent() -> None:
+    """What the other process does: compile for the one that started it, and end when that ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(10)
+    import numba  # noqa: PLC0415 - heavy, and not everybody has it
+
+    compile_here(numba)
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of standard input and never writes: there is something to read once it is gone."""
+    os.read(0, 1)
+    os._exit(1)
 
 
 def _let_another_process_compile(version: str) -> None:
@@ -142,16 +182,15 @@ def _let_another_process_compile(version: str) -> None:
     folder = _machine_code_folder(version)
     if folder is None or (folder / _COMPLETE).exists() or not sys.executable:
         return
-    politely = "import os; hasattr(os, 'nice') and os.nice(10)"
-    order = f"{politely}; import numba; from {__name__} import compile_here; compile_here(numba)"
     # If it fails, this process compiles for itself and shows why.
-    subprocess.run(  # noqa: S603 - our own interpreter, our own words
-        [sys.executable, "-c", order],
+    with subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-c", f"from {__name__} import compile_for_parent; compile_for_parent()"],
         cwd=Path(__file__).parents[2],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        other.wait()
 
 
 def _bind(numba: ModuleType, folder: Path | None) -> dict[str, Any]:
@@ -165,7 +204,8 @@ def _bind(numba: ModuleType, folder: Path | None) -> dict[str, Any]:
     for name, plain in [(n, v) for n, v in namespace.items() if isinstance(v, FunctionType)]:
         bound = FunctionType(plain.__code__, namespace, name, plain.__defaults__)
         bound.__module__, bound.__qualname__ = plain.__module__, plain.__qualname__
-        namespace[name] = numba.njit(bound, inline="always" if name in _SMALL else "never", **options)
+        inline = "always" if name in _SMALL else "never"
+        namespace[name] = numba.njit(bound, inline=inline, forceinline=name in _IN_LOOPS, **options)
     for array_version in (wholes, reals, nth_least):
         namespace[array_version.__name__] = numba.njit(array_version, **options)
     return namespace
@@ -187,13 +227,14 @@ def nth_least(numbers: Any, count: int, place: int) -> float:
     return float(ordered[place])
 
 
-def _call_once(solve_book: Callable[..., None]) -> None:
+def _call_once(compiled: dict[str, Any]) -> None:
     """The first call compiles, or loads what an earlier process compiled."""
     whole, one = np.ones(1, np.int64), np.ones(1)
     ends = np.array([0, 1])
     line = (whole, whole, one, ends, whole - 1, whole.copy(), whole - 1, whole)
     outcome = (whole.copy(), one.copy(), one.copy(), one.copy(), whole.copy())
-    solve_book(ends, *line, whole, whole - 1, whole * UNLIMITED, 1.0, True, 16, 16, True, 0.0, *outcome)
+    compiled["solve_book"](ends, *line, whole, whole - 1, whole * UNLIMITED, 1.0, True, 16, 16, True, 0.0, *outcome)
+    compiled["solve_alone"](np.ones((5, 1), np.int64), 1, 0, True, 16, 16, 0.0, whole.copy())
 
 
 def _machine_code_folder(numba_version: str) -> Path | None:

@@ -2,10 +2,11 @@
 
 import math
 
+from allocation.solver.kernel_base import base_of
 from allocation.solver.kernel_lines import Cash, Lines, price_cash, spends
 from allocation.solver.kernel_price import balance, least_spent, most_spent
 from allocation.solver.kernel_states import margin_of, new_best
-from allocation.solver.kernel_walk import Limits, base_of, walk
+from allocation.solver.kernel_walk import Limits, walk
 
 # What is proved: no plan is possible; nothing, for want of a plan; a plan and a bound; the best objective up to the
 # slack; the one best plan.

@@ -16,7 +16,8 @@ ULPS = 16.0 * 2.0**-53
 class States(NamedTuple):
     """Partial plans by rising use of cash: what they spend beyond the base, their regret, their last move.
 
-    `tied` is 1 where another partial plan of the same cost was given up. A move below −1 is still to be written down.
+    Every column has three parts of equal length: for the plans there are, and for what they become. `tied` is 1 where
+    another partial plan of the same cost was given up. A move below −1 is still to be written down.
     """
 
     spent: list[int]
@@ -68,10 +69,19 @@ class Ahead(NamedTuple):
 
 
 def new_states(room: int) -> States:
-    """Room for so many partial plans; the first is the base."""
-    states = States(wholes(room), reals(room), wholes(room), wholes(room))
+    """Room for so many partial plans, three times over; the first is the base."""
+    states = States(wholes(3 * room), reals(3 * room), wholes(3 * room), wholes(3 * room))
     states.move[0] = -1
     return states
+
+
+def roomier_states(states: States, begin: int, count: int, room: int) -> States:
+    """The partial plans from `begin` on, moved to the beginning of larger columns."""
+    roomier = new_states(max(room, len(states.spent) // 3))
+    for place in range(count):
+        roomier.spent[place], roomier.regret[place] = states.spent[begin + place], states.regret[begin + place]
+        roomier.move[place], roomier.tied[place] = states.move[begin + place], states.tied[begin + place]
+    return roomier
 
 
 def new_moves(room: int) -> Moves:
@@ -228,45 +238,47 @@ class Outlook(NamedTuple):
 
 
 def merge(  # noqa: C901 - the inner loop, where a call would be made a million times
-    kept: States,
+    states: States,
+    kept: int,
     kept_count: int,
-    source: States,
+    source: int,
     source_count: int,
     deviation: Deviation,
     outlook: Outlook,
-    out: States,
+    out: int,
     moves: Moves,
     scratch: list[int],
 ) -> tuple[int, bool]:
     """What is kept together with every source state after one more deviation, in order of spending.
 
-    Returns how many there are and whether the deviation led anywhere. New moves are written down.
+    `kept`, `source` and `out` are where these begin. Returns how many there are and whether the deviation led anywhere.
+    New moves are written down later.
     """
     rules, ahead, cash = outlook.rules, outlook.ahead, outlook.cash
-    old = new = count = 0
+    old, old_end, new, new_end, last = kept, kept + kept_count, source, source + source_count, out - 1
     useful = False
     leader = math.inf
-    while old < kept_count or new < source_count:
-        if new >= source_count or (old < kept_count and kept.spent[old] <= source.spent[new] + deviation.spends):
-            spent, regret, move, tied = kept.spent[old], kept.regret[old], kept.move[old], kept.tied[old]
+    while old < old_end or new < new_end:
+        if new >= new_end or (old < old_end and states.spent[old] <= states.spent[new] + deviation.spends):
+            spent, regret, move, tied = states.spent[old], states.regret[old], states.move[old], states.tied[old]
             old += 1
         else:
-            spent, regret = source.spent[new] + deviation.spends, source.regret[new] + deviation.regret
-            move, tied = -2 - new, source.tied[new]
+            spent, regret = states.spent[new] + deviation.spends, states.regret[new] + deviation.regret
+            move, tied = -2 - new, states.tied[new]
             new += 1
         if regret > rules.threshold or regret + least_ahead(cash, ahead, outlook.left - spent) > rules.threshold:
             continue
-        if count > 0:
-            further = float(spent - out.spent[count - 1])
-            difference = regret - out.regret[count - 1]
+        if last >= out:
+            further = float(spent - states.spent[last])
+            difference = regret - states.regret[last]
             if further == 0.0:
                 if rules.margin > 0.0 and abs(difference) <= rules.margin:
                     useful = useful or difference != 0.0
-                    tied = _tie(out, count - 1, source, move, tied, deviation, moves, scratch)
-                    out.tied[count - 1] = tied
+                    tied = _tie(states, last, move, tied, deviation, moves, scratch)
+                    states.tied[last] = tied
                 if difference >= 0.0:
                     continue
-                count -= 1
+                last -= 1
             elif rules.thrifty and rules.bend > 0.0:
                 # The state before leaves more cash; it wins whatever follows, even if that stays idle.
                 idle = further * (rules.rise + rules.bend * further) + rules.margin
@@ -277,54 +289,47 @@ def merge(  # noqa: C901 - the inner loop, where a call would be made a million 
             if rank >= leader + rules.margin:
                 continue
             leader = min(leader, rank)
-        out.spent[count], out.regret[count], out.move[count], out.tied[count] = spent, regret, move, tied
+        last += 1
+        states.spent[last], states.regret[last], states.move[last], states.tied[last] = spent, regret, move, tied
         useful = useful or move < -1
-        count += 1
-    return count, useful
+    return last + 1 - out, useful
 
 
 def _tie(
-    out: States,
-    place: int,
-    source: States,
-    move: int,
-    tied: int,
-    deviation: Deviation,
-    moves: Moves,
-    scratch: list[int],
+    states: States, place: int, move: int, tied: int, deviation: Deviation, moves: Moves, scratch: list[int]
 ) -> int:
     """1 where two states of equal spending and cost are different plans, or either was tied before."""
-    newer, older = (move, out.move[place]) if move < -1 else (out.move[place], move)
-    if not same_plan(moves, source.move[-2 - newer], older, deviation.line, deviation.steps, scratch):
+    newer, older = (move, states.move[place]) if move < -1 else (states.move[place], move)
+    if not same_plan(moves, states.move[-2 - newer], older, deviation.line, deviation.steps, scratch):
         return 1
-    return max(tied, out.tied[place])
+    return max(tied, states.tied[place])
 
 
-def write_down(states: States, count: int, source: States, deviation: Deviation, moves: Moves) -> None:
-    """Give every new state a move of its own."""
-    for place in range(count):
+def write_down(states: States, begin: int, count: int, deviation: Deviation, moves: Moves) -> None:
+    """Give every new state a move of its own; the states they come from are still there."""
+    for place in range(begin, begin + count):
         if states.move[place] < -1:
-            before = source.move[-2 - states.move[place]]
+            before = states.move[-2 - states.move[place]]
             states.move[place] = add_move(moves, before, deviation.line, deviation.steps)
 
 
-def keep_best(states: States, count: int, width: int, outlook: Outlook, best: Best) -> int:
+def keep_best(states: States, begin: int, count: int, width: int, outlook: Outlook, best: Best) -> int:
     """Set aside the states of the worst prospects beyond the width; returns how many are left."""
     cash = outlook.cash
     # Among equal prospects, balanced cash goes first: there the next line's step can still close the rest.
     tilt = 0.0 if cash.line.squared else 1e-6 * cash.line.weight
     prospects, ranks = reals(count), reals(count)
     for place in range(count):
-        left = outlook.left - states.spent[place]
-        prospects[place] = states.regret[place] + least_ahead(cash, outlook.ahead, left)
+        left = outlook.left - states.spent[begin + place]
+        prospects[place] = states.regret[begin + place] + least_ahead(cash, outlook.ahead, left)
         ranks[place] = prospects[place] + tilt * abs(float(left - cash.line.target) - cash.wanted)
     last = nth_least(ranks, count, width - 1)
-    kept = 0
+    kept = begin
     for place in range(count):
-        if ranks[place] <= last and kept < width:
-            states.spent[kept], states.regret[kept] = states.spent[place], states.regret[place]
-            states.move[kept], states.tied[kept] = states.move[place], states.tied[place]
+        if ranks[place] <= last and kept < begin + width:
+            states.spent[kept], states.regret[kept] = states.spent[begin + place], states.regret[begin + place]
+            states.move[kept], states.tied[kept] = states.move[begin + place], states.tied[begin + place]
             kept += 1
         else:
             best.dropped[0] = min(best.dropped[0], prospects[place])
-    return kept
+    return kept - begin

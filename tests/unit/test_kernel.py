@@ -1,5 +1,8 @@
 """The quick kernel against plain enumeration: what it calls decided is the one best plan, and its bounds hold exactly."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise, product
@@ -201,6 +204,7 @@ def a_book(seed: int, accounts: int) -> tuple[list[list[int]], list[int]]:
 @pytest.mark.parametrize("unique", [True, False])
 def test_compiled_and_uncompiled_give_the_same_numbers_to_the_bit(squared: bool, unique: bool) -> None:
     if not COMPILED.wait():
+        assert not os.environ.get("CI"), "where every change is checked, numba must be there"
         pytest.skip("numba is not installed")
     columns, offsets = a_book(7, 40)
     lines, accounts = offsets[-1], len(offsets) - 1
@@ -237,3 +241,23 @@ def test_a_step_that_changes_nothing_is_a_twin_and_nothing_is_decided() -> None:
 
     assert proposal is not None
     assert not proposal.decided
+
+
+def test_the_process_that_compiles_ends_with_the_one_that_started_it() -> None:
+    order = (
+        "import threading, time\n"
+        "from allocation.solver.kernel_compiled import _end_with_parent\n"
+        "threading.Thread(target=_end_with_parent, daemon=True).start()\n"
+        "print('at work', flush=True)\n"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", order], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        still_at_work = child.poll() is None
+
+        child.stdin.close()  # as the system does for a parent that is gone, however it went
+
+        assert child.wait(60) == 1
+    assert still_at_work
