@@ -1,34 +1,31 @@
 """Who am I? The demo, the providers of this installation, and the local account."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from allocation.errors import AllocationError, ProviderUnreachableError, SettingsError, SignInRefusedError
-from allocation.ports import User
+from allocation.errors import ProviderUnreachableError, SettingsError, SignInRefusedError
 from allocation.presence import Proof
 from allocation.sign_in.attempts import Departure
 from allocation.sign_in.discovery import ask_together, server_of
 from allocation.sign_in.handshake import Handshake
 from allocation.sign_in.id_token import Identity
-from allocation.sign_in.passwords import SHORTEST_PASSWORD
 from allocation.sign_in.providers import Provider
 from allocation.trail import EventKind
 from allocation.utils import oauth
-from pages.shared import brand, shell, state
+from pages.shared import brand, local_entry, shell, state
 from pages.shared.browser import START_PATH, browser_key, callback_address
-from pages.shared.cache import attempts, local_accounts, workbench
+from pages.shared.cache import attempts, workbench
 from pages.shared.popup import SignInCancelledError, provider_answer, unless_error
 
 _log = logging.getLogger("evenkeel.sign_in")
 NOT_USABLE = "{} cannot be used to sign in: its address in the settings is not right. Ask whoever runs Evenkeel."
 # A provider that does not say when its user signed in may have let them through on a session of last week.
 NOBODY_KNOWS_WHEN = datetime.fromtimestamp(0, UTC)
-SOMEBODY_WAS_FIRST = "The first account exists already. Sign in with it."
 _CARD = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {display: none;}
 .st-key-sign-in-card {max-width: 27rem; margin: clamp(0rem, 6vh, 4rem) auto 0; padding: 2rem;
@@ -52,10 +49,14 @@ def show_page() -> None:
     with st.container(key="sign-in-card"):
         show_product()
         show_notice()
+        half_way = local_entry.half_way()
+        if half_way is not None:
+            local_entry.show_second_step(half_way)
+            return
         show_demo()
         place_of_providers = st.container()  # filled last: a provider that is slow keeps nobody from the rest
         if workbench().settings.local_accounts:
-            show_local()
+            local_entry.show_local()
         with place_of_providers:
             show_providers()
 
@@ -146,7 +147,7 @@ def sentence_on(error: SignInRefusedError | ProviderUnreachableError, provider: 
     if isinstance(error, SignInCancelledError):
         return "Sign-in was cancelled. You can try again."
     _log.warning("%s: refused: %s", provider, error.reason)
-    workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, why=error.reason)
+    workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, reason=error.reason)
     return str(error)
 
 
@@ -166,47 +167,6 @@ def welcome(identity: Identity, provider: str) -> None:
     _log.info("signed in user %s of %s", user.id, identity.issuer)
     proved_at = identity.proved_at or NOBODY_KNOWS_WHEN
     state.begin(Proof(user, proved_at, provider, identity.second_factor, identity.tokens))
-    st.rerun()
-
-
-def show_local() -> None:
-    """The form for user name and password; before anybody has one, the form that creates the first."""
-    accounts = local_accounts()
-    first_run, code = accounts.first_run, ""
-    st.divider()
-    with st.form("sign_in.local", border=False):
-        st.markdown("**Create the first account**" if first_run else "**Sign in with a local account**")
-        if first_run and accounts.asks_for_code:
-            code = st.text_input("Setup code", key="sign_in.setup_code", help="It stands in the log of the server.")
-        user_name = st.text_input("User name", key="sign_in.user_name", max_chars=64, autocomplete="username")
-        password = st.text_input(
-            "Password",
-            key="sign_in.password",
-            type="password",
-            max_chars=200,
-            autocomplete="new-password" if first_run else "current-password",
-            placeholder=f"At least {SHORTEST_PASSWORD} characters" if first_run else None,
-        )
-        pressed = st.form_submit_button("Create account" if first_run else "Sign in", width="stretch")
-    if pressed and first_run:
-        enter(lambda: accounts.create_first(user_name, password, code))
-    elif pressed:
-        enter(lambda: accounts.check(user_name, password))
-    if first_run and not accounts.first_run:
-        state.say(SOMEBODY_WAS_FIRST)
-        st.rerun()
-
-
-def enter(prove: Callable[[], User]) -> None:
-    """Sign in with a local account, or say why not."""
-    try:
-        user = prove()
-    except AllocationError as error:
-        _log.warning("local: %s", error.code)
-        st.error(str(error), icon=":material/error:")
-        return
-    _log.info("local: signed in user %s", user.id)
-    state.begin(Proof(user, datetime.now(UTC)))
     st.rerun()
 
 

@@ -14,6 +14,7 @@ from allocation.adapters.sql.credentials import SqlCredentials
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.failures import SqlFailureLog
 from allocation.adapters.sql.people import SqlPeople
+from allocation.adapters.sql.sessions import SqlSessions
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.ports import Failures
 from allocation.sign_in.local import LocalAccounts
@@ -23,6 +24,7 @@ from allocation.vault import new_key
 
 PASSWORD = "correct horse battery"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Installation:
         self.credentials = SqlCredentials(database)
         self.people = SqlPeople(database)
         self.failures = SqlFailureLog(database)
+        self.sessions = SqlSessions(database, self.vault, IDLE, ABSOLUTE)
         patience = Patience(self.failures, self.clock)
         self.accounts = LocalAccounts(self.credentials, self.people, patience, self.trail, setup_code, self.clock)
         self.factors = SecondFactors(self.credentials, self.vault, patience, self.trail, self.clock)

@@ -57,7 +57,9 @@ class LocalAccounts:
             NewAccountError: the setup code is wrong, the name or the password is unfit, or somebody was first.
         """
         if not hmac.compare_digest(setup_code.strip().encode("utf-8", "replace"), self._setup_code.encode()):
-            raise NewAccountError("This is not the setup code. Copy it from the log of the server.", ("setup_code",))
+            raise NewAccountError(
+                "This is not the setup code. The server printed it when this page was first opened.", ("setup_code",)
+            )
         name, secret = check_user_name(user_name), check_new_password(password, user_name)
         user = self._credentials.create_first(name, self._passwords.hash(secret), self._now())
         if user is None:
@@ -76,22 +78,23 @@ class LocalAccounts:
             TooManyAttemptsError: after several wrong passwords, for a while.
         """
         name = normal(user_name[: LONGEST_USER_NAME + 1]).strip()  # what no account is called is not worth remembering
-        known = self._try(name, password, address, lambda: self._credentials.by_name(name))
-        if known is None or known.disabled:
+        known, right = self._try(name, password, address, lambda: self._credentials.by_name(name))
+        if known is None or not right or known.disabled:
+            # Whoever the name belongs to sees it in their history; what was typed is written nowhere.
+            self._trail.record(EventKind.SIGN_IN_REFUSED, "local", user_id=known.user.id if known else None)
             raise CredentialsError
         return known.user
 
-    def confirm(self, user: User, password: str, address: str = "") -> LocalCredentials:
+    def confirm(self, user: User, password: str, address: str = "") -> None:
         """Somebody who is signed in gives the password again.
 
         Raises:
             PasswordError: it is not the password.
             TooManyAttemptsError: after several wrong passwords, for a while.
         """
-        known = self._try(user.name, password, address, lambda: self._credentials.of_user(user.id))
-        if known is None:
+        _, right = self._try(user.name, password, address, lambda: self._credentials.of_user(user.id))
+        if not right:
             raise PasswordError
-        return known
 
     def change_password(self, user: User, old: str, new: str, keep_session: str, address: str = "") -> None:
         """A new password; every other session of the user ends.
@@ -137,16 +140,16 @@ class LocalAccounts:
 
     def _try(
         self, name: str, password: str, address: str, find: Callable[[], LocalCredentials | None]
-    ) -> LocalCredentials | None:
-        """The credentials, if the password is theirs; its hash is brought up to date on the way."""
+    ) -> tuple[LocalCredentials | None, bool]:
+        """Whose password is tried, and whether it is right; its hash is brought up to date on the way."""
         attempt = self._patience.attempt(name.casefold(), address)
         known = find()
         if not self._passwords.matches(known.password_hash if known else "", password) or known is None:
-            return None
+            return known, False
         self._patience.succeeded(attempt)
         if self._passwords.is_outdated(known.password_hash):
             self._credentials.rehash(known.user.id, known.password_hash, self._passwords.hash(password))
-        return known
+        return known, True
 
 
 def _hash(code: str) -> str:
