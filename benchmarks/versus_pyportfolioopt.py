@@ -216,10 +216,15 @@ def main() -> None:
     for lines in SIZES if arguments.full else QUICK_SIZES:
         rows.append(measure(lines, INSTANCES[mode][lines], arguments.patience or PATIENCE[mode]))
         print(f"{lines:,} lines are done.", file=sys.stderr, flush=True)
+        if arguments.json:
+            keep(rows, arguments.json)
     show(rows)
-    if arguments.json:
-        machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
-        arguments.json.write_text(json.dumps({"of": machine, "rows": [asdict(row) for row in rows]}, indent=2))
+
+
+def keep(rows: list[Row], file: Path) -> None:
+    """Write the numbers down, after each size anew, for a run may be stopped."""
+    machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
+    file.write_text(json.dumps({"of": machine, "rows": [asdict(row) for row in rows]}, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":
