@@ -41,6 +41,7 @@ PAGES = (
     ACCOUNTS,
     Entry("pages/orders.py", "Orders", ":material/receipt_long:"),
     Entry("pages/history.py", "History", ":material/history:"),
+    Entry("pages/security.py", "Security", ":material/lock:"),
 )
 
 

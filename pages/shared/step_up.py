@@ -53,10 +53,11 @@ def _ask(purpose: str) -> None:
 
 def _ask_local(user: User, live: LiveSession, purpose: str) -> None:
     has_factor = second_factors().of_user(user) is not None
+    if has_factor:
+        st.markdown("Enter the six digits your authenticator app shows for Evenkeel, or a recovery code.")
     with st.form("step_up.local", border=False):
         if has_factor:
-            label, hint = "Code", "The six digits of your authenticator app, or a recovery code."
-            given = st.text_input(label, key="step_up.code", max_chars=40, autocomplete="one-time-code", help=hint)
+            given = st.text_input("Code", key="step_up.code", max_chars=40, autocomplete="one-time-code")
         else:
             given = st.text_input(
                 "Password", key="step_up.password", type="password", max_chars=200, autocomplete="current-password"
