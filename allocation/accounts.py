@@ -29,6 +29,10 @@ class Accounts:
         self._selected = account.id
         return account
 
+    def select_none(self) -> None:
+        """Forget the selection: the account is gone, or no longer shared."""
+        self._selected = None
+
     @property
     def selected_id(self) -> str | None:
         """The id of the selected account, if there is one."""

@@ -71,10 +71,14 @@ class ImportedFile:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user decides about an imported account; the file does not say how it is taxed."""
+    """What the user decides about an imported account; the file does not say how it is taxed.
+
+    `into` is the id of an account shared with the user, whose holdings these become; its name and taxes stay.
+    """
 
     name: str
     tax_treatment: TaxTreatment
+    into: str = ""
 
 
 def propose(portfolio: Portfolio, saved: Iterable[Account]) -> Choice:
@@ -114,5 +118,10 @@ def value_set_aside(portfolio: Portfolio) -> Decimal:
 
 
 def _decided(portfolio: Portfolio, choice: Choice) -> Portfolio:
-    account = replace(portfolio.account, name=choice.name.strip(), tax_treatment=choice.tax_treatment)
+    account = replace(
+        portfolio.account,
+        id=choice.into or portfolio.account.id,
+        name=choice.name.strip(),
+        tax_treatment=choice.tax_treatment,
+    )
     return replace(portfolio, account=account)

@@ -100,7 +100,8 @@ class Position:
 class Account:
     """An account as its owner knows it. `id` is unique for its owner; `number` is shown only by its last digits.
 
-    `note` is a sentence to be shown beside the name; the demo accounts tell their story in it.
+    `note` is a sentence to be shown beside the name; the demo accounts tell their story in it. `owner` is the name of
+    whoever it belongs to, where that is not the user who asks; it stands behind `name` as well.
     """
 
     id: str
@@ -110,9 +111,15 @@ class Account:
     currency: str = "USD"
     tax_treatment: TaxTreatment = TaxTreatment.TAXABLE
     note: str = ""
+    owner: str = ""
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
+
+    @property
+    def own_name(self) -> str:
+        """The name as its owner gave it."""
+        return self.name.removesuffix(f" ({self.owner})")
 
     @property
     def masked_number(self) -> str:

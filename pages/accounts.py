@@ -1,13 +1,15 @@
 """Which account? The user's accounts, and the way in for a broker's export: read, shown, and only then saved."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import streamlit as st
 
 from allocation.allocation import Session, select_account
+from allocation.authorisation import Verb
 from allocation.bootstrap import TEMPLATE, read_accounts
-from allocation.errors import AccountNotFoundError, AllocationError
+from allocation.errors import AllocationError
 from allocation.imported import (
     LONGEST_NAME,
     Choice,
@@ -17,19 +19,13 @@ from allocation.imported import (
     propose,
     with_choices,
 )
-from allocation.model import Account, Portfolio, TaxTreatment
-from allocation.price_text import prices_line
-from allocation.valuation import printed_total, value_portfolio
+from allocation.model import Account, Portfolio
+from pages.shared.account_card import TAXED, show_account
 from pages.shared.import_tables import positions_table, problems_table
-from pages.shared.look import beside_total, count, literal, money
+from pages.shared.look import account_label, count, literal, money
 from pages.shared.state import require_session
 from pages.shared.tables import set_aside_table
 
-TAXED = {
-    TaxTreatment.TAXABLE: "Taxable",
-    TaxTreatment.TAX_DEFERRED: "Tax-deferred (IRA, 401(k))",
-    TaxTreatment.TAX_FREE: "Tax-free (Roth, HSA)",
-}
 LARGEST_MEGABYTES = 5
 _ROUND = "accounts.round"
 _SAVED = "accounts.saved"
@@ -76,62 +72,6 @@ def show_welcome() -> None:
     )
 
 
-def show_account(session: Session, account: Account) -> None:
-    """One account as a card: what it is, what it is worth, and what can be done with it."""
-    portfolio = session.store.portfolio(session.user.id, account.id)
-    with st.container(border=True, key=f"accounts-card-{account.id}"):
-        about, worth, actions = st.columns([5, 4, 3], vertical_alignment="center")
-        with about:
-            st.subheader(literal(account.name), anchor=False)
-            st.caption(literal(facts_of(portfolio)))
-        with worth:
-            show_worth(session, portfolio)
-        with actions, st.container(horizontal=True, horizontal_alignment="right"):
-            show_actions(session, account)
-
-
-def facts_of(portfolio: Portfolio) -> str:
-    """Broker, masked number, taxes, lines and date in one line."""
-    account = portfolio.account
-    lines = count(len(portfolio.positions), "position")
-    aside = f"{len(portfolio.set_aside)} not traded" if portfolio.set_aside else ""
-    dated = f"as of {portfolio.as_of.day} {portfolio.as_of:%b %Y}" if portfolio.as_of else ""
-    taxed = TAXED[account.tax_treatment].split(" (", maxsplit=1)[0]
-    return " · ".join(filter(None, (account.broker, account.masked_number, taxed, lines, aside, dated)))
-
-
-def show_worth(session: Session, portfolio: Portfolio) -> None:
-    """The value at the best prices at hand, with their source and age."""
-    quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
-    valuation = value_portfolio(portfolio, quotes)
-    currency = portfolio.account.currency
-    st.markdown(f"**{literal(money(printed_total(portfolio, valuation), currency))}**")
-    if beside := beside_total(portfolio, valuation):
-        st.caption(literal(beside))
-    st.caption(literal(prices_line(quotes.values(), valuation.unpriced, datetime.now(UTC))))
-
-
-def show_actions(session: Session, account: Account) -> None:
-    """Open, or remove after a second, deliberate click."""
-    if st.button("Open", key=f"accounts.open.{account.id}", icon=":material/arrow_forward:"):
-        select_account(session, account.id)
-        st.switch_page("pages/rebalance.py")
-    with st.popover("Remove"):
-        st.write(f"Remove {literal(account.name)} with its holdings and its target? This cannot be undone.")
-        if st.button("Remove for good", key=f"accounts.remove.{account.id}", icon=":material/delete:"):
-            remove(session, account)
-
-
-def remove(session: Session, account: Account) -> None:
-    """Forget the account; one that another tab removed already is gone all the same."""
-    try:
-        session.store.remove_account(session.user.id, account.id)
-    except AccountNotFoundError as error:
-        st.error(literal(str(error)))
-        return
-    st.rerun()
-
-
 # ── A new file ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -166,8 +106,9 @@ def show_preview(session: Session, file: ImportedFile, saved: tuple[Account, ...
         with st.container(border=True, key=f"accounts-preview-{portfolio.account.id}"):
             if len(file.portfolios) > 1 and not ask_whether(portfolio):
                 continue
-            choices[portfolio.account.id] = ask_choice(portfolio, propose(portfolio, saved))
-            show_what_changes(session, portfolio, saved)
+            into = ask_into(session, portfolio, saved)
+            choices[portfolio.account.id] = ask_choice(portfolio, propose(portfolio, saved), into)
+            show_what_changes(session, portfolio, saved, into)
             show_sums(portfolio, reconciliation)
             show_holdings(portfolio, reconciliation)
     show_decision(session, file.only(choices), choices)
@@ -192,8 +133,26 @@ def ask_whether(portfolio: Portfolio) -> bool:
     return st.checkbox(label, holds, key=f"accounts.chosen.{account.id}")
 
 
-def ask_choice(portfolio: Portfolio, proposed: Choice) -> Choice:
-    """Name and taxes of an account."""
+def ask_into(session: Session, portfolio: Portfolio, saved: tuple[Account, ...]) -> str:
+    """Whose account it is: one of the user's own, or one shared with them that they may import into. Its id, or empty."""
+    imported = portfolio.account
+    shared = {
+        account.id: account_label(account)
+        for account in saved
+        if account.owner and account.currency == imported.currency
+    }
+    may_import = {key: label for key, label in shared.items() if not session.accounts.why_not(Verb.IMPORT, key)}
+    if not may_import:
+        return ""
+    labels = {"": "An account of my own", **may_import}
+    key = f"accounts.into.{imported.id}"
+    return st.selectbox("Save it as", list(labels), key=key, format_func=labels.__getitem__)
+
+
+def ask_choice(portfolio: Portfolio, proposed: Choice, into: str) -> Choice:
+    """Name and taxes of an account; those of somebody else's account stay."""
+    if into:
+        return replace(proposed, into=into)
     key = portfolio.account.id
     name_column, tax_column = st.columns(2)
     name = name_column.text_input("Account name", proposed.name, max_chars=LONGEST_NAME, key=f"accounts.name.{key}")
@@ -209,11 +168,13 @@ def ask_choice(portfolio: Portfolio, proposed: Choice) -> Choice:
     return Choice(name, taxed)
 
 
-def show_what_changes(session: Session, portfolio: Portfolio, saved: tuple[Account, ...]) -> None:
+def show_what_changes(session: Session, portfolio: Portfolio, saved: tuple[Account, ...], into: str) -> None:
     """Whether the account is new, or what happens to the one that is there."""
     account = portfolio.account
     facts = " · ".join(filter(None, (account.broker, account.masked_number, account.currency)))
-    if account.id not in {known.id for known in saved}:
+    if into:
+        st.caption(literal(f"{facts} · replaces the holdings of the shared account; its name, taxes and target stay"))
+    elif account.id not in {known.id for known in saved}:
         st.caption(literal(f"{facts} · new account"))
     elif is_unchanged(portfolio, session.store.portfolio(session.user.id, account.id)):
         st.caption(literal(f"{facts} · the same holdings are saved already; only dates and prices change"))

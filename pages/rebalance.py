@@ -147,7 +147,13 @@ def show_target_bar(view: View) -> None:
         if view.edited:
             st.badge("Unsaved what-if", icon=":material/edit_note:", color="orange")
         _button("Reset", edit_draft, saved_draft, icon=":material/undo:", disabled=not view.edited)
-        _button("Save targets", save_targets, icon=":material/save:", kind="primary", disabled=not view.unsaved)
+        why_not, nothing_new = view.why_not_save, not view.unsaved
+        disabled = bool(why_not) or nothing_new
+        _button(
+            "Save targets", save_targets, icon=":material/save:", kind="primary", disabled=disabled, why_not=why_not
+        )
+    if view.why_not_save:
+        st.caption(f":material/lock: {literal(view.why_not_save)} What you try here is yours and changes nothing.")
     if view.saved is None:
         st.caption(
             "No targets saved yet: they start from what the account holds, so nothing trades until you edit one."
@@ -184,9 +190,10 @@ def _button(
     icon: str | None = None,
     kind: Literal["primary", "secondary"] = "secondary",
     disabled: bool = False,
+    why_not: str = "",
 ) -> None:
-    key = f"rebalance.{label}"
-    st.button(label, icon=icon, key=key, on_click=on_click, args=args, type=kind, disabled=disabled)
+    key, help_text = f"rebalance.{label}", literal(why_not) or None
+    st.button(label, icon=icon, key=key, on_click=on_click, args=args, type=kind, disabled=disabled, help=help_text)
 
 
 # ── The grid and the chart ──────────────────────────────────────────────────────────────────────────────────────────

@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from allocation.allocation import Session, select_account
-from allocation.errors import SettingsError
+from allocation.errors import AccountNotFoundError, SettingsError
 from allocation.model import Account
-from pages.shared import brand, metrics, state
+from pages.shared import brand, invitation, metrics, state
 from pages.shared.browser import ENTER_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,10 +35,12 @@ class Entry:
 SIGN_IN = Entry("pages/sign_in.py", brand.NAME, ":material/balance:")
 REBALANCE = Entry("pages/rebalance.py", "Rebalance", ":material/balance:")
 ACCOUNTS = Entry("pages/accounts.py", "Accounts", ":material/account_balance:")
+SHARING = Entry("pages/teams.py", "Sharing", ":material/group:")
 PAGES = (
     REBALANCE,
     Entry("pages/holdings.py", "Holdings", ":material/pie_chart:"),
     ACCOUNTS,
+    SHARING,
     Entry("pages/orders.py", "Orders", ":material/receipt_long:"),
     Entry("pages/history.py", "History", ":material/history:"),
     Entry("pages/security.py", "Security", ":material/lock:"),
@@ -54,6 +56,8 @@ def show() -> None:
     if page.title != brand.NAME:
         st.set_page_config(f"{page.title} · {brand.NAME}")
     if session is not None:
+        if invitation.caught():
+            st.switch_page(ROOT / SHARING.file)
         state.selected_account(session)
         _fetch_cookie()
         _sidebar(session)
@@ -136,8 +140,12 @@ def _account_picker(session: Session) -> None:
 def _choose() -> None:
     session = state.current_session()
     chosen = st.session_state.get(_PICKER)
-    if session is not None and chosen is not None:
+    if session is None or chosen is None:
+        return
+    try:
         select_account(session, chosen)
+    except AccountNotFoundError as error:  # taken away meanwhile, or asked for past the list
+        state.remark(str(error))
 
 
 def _name_of(account: Account) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from allocation.acting import act_as
 from allocation.allocation import Session, select_account, start_session
+from allocation.errors import AccountNotFoundError
 from allocation.ports import User
 from allocation.presence import LiveSession, Proof
 from allocation.sign_in.demos import Demo
@@ -180,6 +181,11 @@ def take_notice() -> str:
     return notice
 
 
+def remark(aside: str) -> None:
+    """Something noticed on the way, told beside the next page."""
+    st.session_state[_ASIDE] = aside
+
+
 def tell_aside() -> None:
     """Show what was noticed on the way to this page; a run that goes on to another page leaves it for that one."""
     if aside := st.session_state.pop(_ASIDE, ""):
@@ -192,15 +198,25 @@ def selected_account(session: Session) -> str | None:
     The address names it too, so that it survives a refresh and can be passed on; who may see it is another matter.
     """
     known = [account.id for account in session.accounts.list()]
-    if not known:
-        return None
     selected, named = session.accounts.selected_id, st.query_params.get(_ACCOUNT)
     if selected is None and named is not None and named not in known:
-        st.session_state[_ASIDE] = "The address names an account that is not among yours. This is another one."
+        named = _named_otherwise(session, named)
+    if not known:
+        session.accounts.select_none()
+        return None
     chosen = next(account_id for account_id in (selected, named, known[0]) if account_id in known)
-    if named != chosen:
+    if st.query_params.get(_ACCOUNT) != chosen:
         st.query_params[_ACCOUNT] = chosen
     return select_account(session, chosen).id
+
+
+def _named_otherwise(session: Session, named: str) -> str | None:
+    """The user's own id of an account that the address names as a team mate knows it. Any other is refused, on record."""
+    try:
+        return select_account(session, named).id
+    except AccountNotFoundError:
+        remark("The address names an account that is not among yours. This is another one.")
+        return None
 
 
 def _is_alive(kept: SignedIn) -> bool:

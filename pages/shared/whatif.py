@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from allocation import desk
+from allocation import authorisation, desk
 from allocation.allocation import Session
 from allocation.desk import DeskLine, Draft
 from allocation.errors import AllocationError, MissingPriceError, TargetError
@@ -25,7 +25,10 @@ from pages.shared.state import require_session, signed_in
 
 @dataclass(frozen=True)
 class View:
-    """What one run of the desk knows before it draws anything."""
+    """What one run of the desk knows before it draws anything.
+
+    `why_not_save` says why this user tries what-ifs only; empty for whoever may change the target.
+    """
 
     portfolio: Portfolio
     saved: TargetAllocation | None
@@ -33,6 +36,7 @@ class View:
     valuation: Valuation
     bench: Bench
     now: datetime
+    why_not_save: str = ""
 
     @property
     def account(self) -> Account:
@@ -65,7 +69,8 @@ def look_up(session: Session) -> View:
 
     bench = bench_of(portfolio, lambda: first_draft(portfolio, saved, quotes_of(portfolio.symbols)))
     quotes = quotes_of(desk.desk_symbols(portfolio, bench.draft))
-    return View(portfolio, saved, quotes, value_portfolio(portfolio, quotes), bench, datetime.now(UTC))
+    why_not_save = session.accounts.why_not(authorisation.Verb.CHANGE_TARGET)
+    return View(portfolio, saved, quotes, value_portfolio(portfolio, quotes), bench, datetime.now(UTC), why_not_save)
 
 
 def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Mapping[str, Quote]) -> Draft | None:

@@ -126,7 +126,7 @@ def test_a_shared_account_is_listed_once_under_its_own_id_and_marked_with_its_ow
 
     (seen,) = world.store.accounts(trader)
 
-    assert seen == replace(HELD.account, id=world.share, name="Main (ann, who owns it)")
+    assert seen == replace(HELD.account, id=world.share, name="Main (ann, who owns it)", owner="ann, who owns it")
     assert world.store.portfolio(trader, world.share) == replace(HELD, account=seen)
     assert world.store.target(trader, world.share) == WANTED
     assert world.store.accounts(world.users["a trader who was disabled"]) == ()

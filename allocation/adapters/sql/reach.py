@@ -28,14 +28,14 @@ class Reached:
         owner_id, account_id: where its rows are.
         role: what the user is to it.
         shown_id: the id under which the user knows it.
-        owner_name: whose it is; empty for the user's own.
+        owner_name: whose it is; None for the user's own.
     """
 
     owner_id: str
     account_id: str
     role: Role
     shown_id: str
-    owner_name: str = ""
+    owner_name: str | None = None
 
     @property
     def key(self) -> dict[str, str]:
@@ -44,9 +44,10 @@ class Reached:
 
     def shown(self, account: Account) -> Account:
         """The account as this user sees it: somebody else's is marked with its owner."""
-        if not self.owner_name:
+        if self.owner_name is None:
             return account
-        return replace(account, id=self.shown_id, name=f"{account.name} ({self.owner_name[:_SHOWN_OF_OWNER]})")
+        owner = self.owner_name[:_SHOWN_OF_OWNER].strip() or "somebody else"
+        return replace(account, id=self.shown_id, name=f"{account.name} ({owner})", owner=owner)
 
 
 def new_share_id() -> str:
