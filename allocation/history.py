@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,9 @@ from types import MappingProxyType
 from allocation.report import as_text_cell
 from allocation.trail import Detail, EventKind, Line
 
+# What stands for user name and password where a provider would be named.
+LOCAL = "local"
+_CODE = re.compile(r"[a-z_]+")
 CSV_COLUMNS = ("number", "time", "what", "subject", "details", "session", "request", "kind", "hash")
 
 
@@ -103,7 +107,7 @@ def entries(lines: Iterable[Line], account_names: Mapping[str, str], session: st
     """The lines for a reader, in their order.
 
     Args:
-        account_names: what the user calls their accounts, by id.
+        account_names: what the user calls their accounts, by id; any other id can be given a name as well.
         session: the handle of the session that reads, to mark its own lines.
     """
     return tuple(
@@ -141,16 +145,21 @@ def history_csv(lines: Iterable[Line]) -> str:
 
 
 def _about(line: Line, account_names: Mapping[str, str]) -> str:
-    subject = account_names.get(line.subject, line.subject)
-    told = [
-        f"{name.replace('_', ' ')} {_said(value, account_names)}"
-        for name, value in line.told.items()
-        if value not in (None, "")
-    ]
+    subject = "local account" if line.subject == LOCAL else account_names.get(line.subject, line.subject)
+    told = (f"{_words(name)} {_said(value, account_names)}" for name, value in line.told.items() if _is_said(value))
     return " · ".join(filter(None, (subject, *told)))
+
+
+def _is_said(value: Detail) -> bool:
+    return value is not None and value != ""
 
 
 def _said(value: Detail, account_names: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return account_names.get(value, value) if isinstance(value, str) else str(value)
+    return account_names.get(value, _words(value)) if isinstance(value, str) else str(value)
+
+
+def _words(code: str) -> str:
+    """A code such as account_not_found as words; anything else as it is."""
+    return code.replace("_", " ") if _CODE.fullmatch(code) else code

@@ -56,7 +56,7 @@ def show_empty() -> None:
 def show_lines(session: Session, lines: tuple[Line, ...]) -> None:
     """The table, as long as was asked for, and all of it as a file."""
     shown = min(st.session_state.get(_SHOWN, LINES_AT_ONCE), len(lines))
-    names = {account.id: account.name for account in session.accounts.list()}
+    names = {account.id: account.name for account in session.accounts.list()} | {session.user.id: "you"}
     with st.container(horizontal=True, vertical_alignment="center", key="history-head"):
         st.markdown(f"**{count(len(lines), 'line')}**" + (" and older ones" if len(lines) == MOST_LINES else ""))
         st.space("stretch")
@@ -92,12 +92,11 @@ def show_table(shown: tuple[Entry, ...]) -> None:
         hide_index=True,
         column_config={
             "when": st.column_config.DatetimeColumn(
-                "When", format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width="small"
+                "When", format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=150
             ),
             "what": st.column_config.TextColumn("What happened", width="medium"),
             "about": st.column_config.TextColumn("To what", width="large"),
             "session": st.column_config.TextColumn("Session", width="small"),
-            "topic": st.column_config.TextColumn("Topic", width="small"),
         },
         row_height=ROW_HEIGHT,
         height=grid_height(len(shown), 20),

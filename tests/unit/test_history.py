@@ -33,6 +33,19 @@ def test_a_line_names_the_account_as_its_user_does() -> None:
     assert entry.about == "ek-1 · account Family · locked yes · trades 3"
 
 
+def test_codes_are_read_as_words() -> None:
+    (refused, entered) = entries(
+        [
+            line("account_refused", "no-such_One", why="account_not_found"),
+            line("sign_in", "local", second_factor=False),
+        ],
+        {},
+    )
+
+    assert refused.about == "no-such_One · why account not found"
+    assert entered.about == "local account · second factor no"
+
+
 def test_an_account_that_is_gone_keeps_its_id() -> None:
     (entry,) = entries([line("account_removed", "main")], {})
 
