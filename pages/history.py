@@ -80,11 +80,8 @@ def show_lines(session: Session, lines: tuple[Line, ...]) -> None:
 def show_table(shown: tuple[Entry, ...]) -> None:
     """When, what, to what, and whether in this session."""
     frame = pd.DataFrame(
-        [
-            (each.at, each.title, each.about, "This one" if each.this_session else "", each.topic.value)
-            for each in shown
-        ],
-        columns=["when", "what", "about", "session", "topic"],
+        [(each.at, each.title, each.about, "This one" if each.this_session else "") for each in shown],
+        columns=["when", "what", "about", "session"],
     )
     st.dataframe(
         frame,
