@@ -45,11 +45,11 @@ def show_page() -> None:
     if session is not None:
         st.switch_page(shell.first_page(session))
     finish_in_this_tab()
+    half_way = local_entry.half_way()
     st.html(_CARD)
     with st.container(key="sign-in-card"):
         show_product()
         show_notice()
-        half_way = local_entry.half_way()
         if half_way is not None:
             local_entry.show_second_step(half_way)
             return
