@@ -14,7 +14,7 @@ from allocation.taxes import recently_bought
 
 def taxes_are_certain(sheet: Sheet, question: Question) -> bool:
     """Whether no plan could pay another tax than the question says."""
-    if question.tax is None:
+    if question.tax is None or any(line.lots for line in question.lines):
         return True
     selling = [
         n for n, line in enumerate(question.lines) if question.purses[line.account].taxable and _realises(line.runs)

@@ -51,7 +51,7 @@ def choose_steps(sheet: Sheet) -> Choice:
             found.append(choice)
         settlement = choice.outcome.settlement
         more = washed.union(settlement.washed if settlement else ())
-        if more == washed or choice.proved:
+        if more == washed or choice.proved or len(sheet.accounts) == 1:
             break
         washed = more
     if not found and sheet.rules.taxes.as_of:

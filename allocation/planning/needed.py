@@ -93,12 +93,15 @@ def _with_little_left(question: Question) -> Question:
 def _costs_of_less(line: Holding, rate: Fraction) -> Iterator[Fraction]:
     """At least the cash that each next smaller sale costs, whatever it does to the tax."""
     sells = [run for run in line.runs if run.high <= 0]
+    # Where lots are chosen together, a smaller sale leaves out what it would choose to: no more than the dearest lot.
+    dearest = rate * line.parts * max((abs(lot.gain) for lot in line.lots), default=0)
     for run in sells:
         if run.low < run.high:
-            yield run.per_step + rate * (abs(run.short_per_step) + abs(run.long_per_step))
+            yield run.per_step + max(dearest, rate * (abs(run.short_per_step) + abs(run.long_per_step)))
     for run, smaller in pairwise(sells):
         more, less = gains_of(run, run.high), gains_of(smaller, smaller.low)
-        yield smaller.spends - run.spent(run.high) + rate * sum(abs(a - b) for a, b in zip(more, less, strict=True))
+        change = rate * sum(abs(a - b) for a, b in zip(more, less, strict=True))
+        yield smaller.spends - run.spent(run.high) + max(dearest * (smaller.low - run.high), change)
 
 
 def _uncapped(question: Question) -> Question:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import chain
 from math import gcd, lcm
 
-from allocation.planning.gains import gains_of
+from allocation.planning.gains import gains_of, parcels_of
 from allocation.planning.runs import free_runs_of, most_bought, runs_of
 from allocation.planning.sheet import Sheet, SheetLine
 from allocation.rules import Objective
@@ -31,12 +31,15 @@ def ask(sheet: Sheet, washed: Iterable[str] = ()) -> Asked:
     """
     gains, bought = gains_of(sheet, frozenset(washed)), most_bought(sheet)
     taxed = any(gains)
+    parcels = parcels_of(sheet) if taxed else [None] * len(sheet.lines)
     finer = lcm(*(d for runs in gains for run in runs for d in _denominators(run)), 1) if taxed else 1
+    finer = lcm(finer, *(gain.denominator for own in parcels if own for gain in own.gains))
     free = not (taxed or sheet.fees.charged or any(line.spread_fee or line.rate_fee for line in sheet.lines))
     fine = [] if free else [_runs(sheet, n, most, gains[n], finer) for n, most in enumerate(bought)]
     tax = _tax(sheet, finer) if taxed else None
     most_tax = tax.most if tax and tax.most is not None else 0
-    shared = gcd(most_tax, *_amounts(sheet, fine, finer)) or 1
+    realised = [int(gain * finer) for own in parcels if own for gain in own.gains]
+    shared = gcd(most_tax, *realised, *_amounts(sheet, fine, finer)) or 1
     if free:
         runs = [free_runs_of(line, line.step // shared, most) for line, most in zip(sheet.lines, bought, strict=True)]
     else:
@@ -53,8 +56,10 @@ def ask(sheet: Sheet, washed: Iterable[str] = ()) -> Asked:
                 runs=own,
                 worth=tuple([(cell, told(worth)) for cell, worth in line.worth]),
                 misplaced=_misplaced(sheet, line),
+                lots=() if choice is None else choice.told(finer, shared),
+                parts=1 if choice is None else choice.parts,
             )
-            for line, own in zip(sheet.lines, runs, strict=True)
+            for line, own, choice in zip(sheet.lines, runs, parcels, strict=True)
         ),
         cells=tuple([Cell(told(cell.held), told(cell.aim)) for cell in sheet.cells]),
         purses=tuple(Purse(told(account.cash), account.taxable) for account in sheet.accounts),

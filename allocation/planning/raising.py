@@ -90,6 +90,7 @@ def _in_parts(question: Question, parts: int) -> Question:
             step=line.step * parts,
             runs=tuple(_run_in_parts(run, parts) for run in line.runs),
             worth=tuple((cell, worth * parts) for cell, worth in line.worth),
+            lots=tuple(replace(lot, gain=lot.gain * parts) for lot in line.lots),
         )
         for line in question.lines
     )

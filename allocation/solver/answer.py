@@ -10,6 +10,7 @@ from fractions import Fraction
 from allocation.errors import UndecidedError
 from allocation.rules import Objective
 from allocation.solver import solve
+from allocation.solver.coupled.least import has_lots, is_netted_alone
 from allocation.solver.coupled.separable import as_problem
 from allocation.solver.question import Answer, Cell, Question, Run, TaxRates
 
@@ -52,6 +53,8 @@ def _capped(question: Question, free: Question) -> Answer | None:
 def _answered(question: Question) -> Answer | None:
     plain = fold_taxes(question)
     problem = as_problem(plain)
+    if problem is None and is_netted_alone(plain):
+        return _netted(plain)
     if problem is None:
         from allocation.solver.coupled.solving import solve_coupled  # noqa: PLC0415 - much to load, rarely needed
 
@@ -63,6 +66,22 @@ def _answered(question: Question) -> Answer | None:
     moved = {cell for line in question.lines for cell, _ in line.worth}
     still = sum(_phi(question, cell) for n, cell in enumerate(question.cells) if n not in moved)
     return Answer(solution.steps, solution.value + still, solution.bound + still)
+
+
+def _netted(question: Question) -> Answer | None:
+    """The answer of one account whose sales are taxed together."""
+    from allocation.solver.coupled.netted import solve_netted  # noqa: PLC0415 - much to load, rarely needed
+    from allocation.solver.coupled.solving import solve_coupled  # noqa: PLC0415
+
+    try:
+        return solve_netted(question)
+    except UndecidedError:
+        # What cannot be paid for without taxes cannot be with them.
+        if _answered(replace(question, tax=None)) is None:
+            return None
+        if has_lots(question):
+            raise
+        return solve_coupled(question)
 
 
 def fold_taxes(question: Question) -> Question:

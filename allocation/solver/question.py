@@ -36,6 +36,24 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Lot:
+    """Units of a line bought together, counted in the line's parts.
+
+    Attributes:
+        gain: what one part gains, in grains; negative for a loss.
+        long: whether that counts as long term.
+        turn: when its loss is washed, counted from 0 over the lots of the line; the losses of what comes first go first.
+        recent: bought within the wash-sale window: what is kept of it washes losses of the line, part for part.
+    """
+
+    parts: int
+    gain: int
+    long: bool
+    turn: int = 0
+    recent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """One security in one account.
 
@@ -46,6 +64,9 @@ class Holding:
             rule demands otherwise.
         worth: by cell, what one step adds to it, in grains.
         misplaced: how far from its best place a step is held here, as a rank (0 is best): the first tie-breaker.
+        lots: where a sale may take the units of any lots: these, and the gains of the runs are those of one way to take
+            them. All sales of the account then take the lots with the least tax together.
+        parts: how many parts of a lot one step is.
     """
 
     account: int
@@ -53,6 +74,8 @@ class Holding:
     runs: tuple[Run, ...]
     worth: tuple[tuple[int, int], ...]
     misplaced: int = 0
+    lots: tuple[Lot, ...] = ()
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Pure and exact: fractions inside, standard library only.
 
 from allocation.taxes.gains import Gain, GainRun, Taken, gain_of, gain_runs, take
 from allocation.taxes.harvest import Harvested, HarvestSale, NotHarvested, harvest
+from allocation.taxes.least_tax import largest_divisor
 from allocation.taxes.lots import LotSlice, elsewhere_pooled, slices, untaxed_slices
 from allocation.taxes.netting import Rates, net_loss, tax_on
 from allocation.taxes.settlement import Settlement, TaxedSale, settle
@@ -29,6 +30,7 @@ __all__ = [
     "gain_of",
     "gain_runs",
     "harvest",
+    "largest_divisor",
     "net_loss",
     "recently_bought",
     "settle",

@@ -17,9 +17,10 @@ Bounding = Callable[[Sequence[Part], Scale], Relaxed]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The best choice met, by bundle (None: nothing better than what was known), and a proved bound on every choice."""
+    """The best choice met, by bundle (None: nothing better than what was known), its tax, and a proved bound on every choice."""
 
     counts: tuple[Counts, ...] | None
+    tax: Fraction
     bound: Fraction
 
 
@@ -41,12 +42,12 @@ def search(bundles: Sequence[Bundle], scale: Scale, known: Fraction) -> Found:
         if bound >= hunt.best:
             break
         if hunt.work.lots > MOST_LOTS_SEEN:
-            return Found(hunt.counts, bound)
+            return Found(hunt.counts, hunt.best, bound)
         for n, box in _branches(node):
             part = node.parts[n].within(box)
             if part:
                 hunt.look((*node.parts[:n], part, *node.parts[n + 1 :]), node.bounding)
-    return Found(hunt.counts, hunt.best)
+    return Found(hunt.counts, hunt.best, hunt.best)
 
 
 class _Hunt:

@@ -106,7 +106,7 @@ class _Draw:
         if not quantity:
             return None
         position: Request = {"symbol": symbol, "quantity": _text(quantity)}
-        if {"taxes", "lot_methods"} & set(self.rules) and self.chance.random() < 0.85:
+        if {"taxes", "lot_methods", "least_tax"} & set(self.rules) and self.chance.random() < 0.85:
             position["lots"] = self._lots(quantity, Decimal(securities[symbol]["price"]))
         return position
 
@@ -252,6 +252,12 @@ class _Draw:
             told["long_term_rate"] = told["short_term_rate"]
         if rate < 0.15:
             told["short_term_rate"] = told["long_term_rate"] = "0"
+
+    def _rule_least_tax(self, rules: Request, request: Request) -> None:
+        """Lots to be chosen, with two rates: whose losses meet whose gains is all that matters."""
+        self._rule_taxes(rules, request)
+        rates = self.chance.choice([("0.37", "0.2"), ("0.25", "0"), ("0.1", "0.3"), ("0", "0.3")])
+        rules["taxes"] |= {"lot_method": "least_tax", "short_term_rate": rates[0], "long_term_rate": rates[1]}
 
     def _rule_location(self, rules: Request, _: Request) -> None:
         named = self.chance.sample(self.symbols, self.chance.randint(1, self.count))

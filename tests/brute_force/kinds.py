@@ -31,6 +31,11 @@ KINDS = {
     "households": Kind(("location", *LIMITS), shape={"accounts": 3}),
     "classes": Kind(("bands", *LIMITS), shape={"classes": True}),
     "taxed households": Kind(("taxes", "location", "costs"), shape={"accounts": 3}),
+    # Every choice of lots is tried for every choice of trades.
+    "least tax": Kind(("least_tax",), shape={"most": 1_500}),
+    "least tax with rules": Kind(
+        ("least_tax", "selling", "costs", "max_turnover", "max_trades"), shape={"most": 1_500}
+    ),
     "lot methods": Kind(("lot_methods", "selling", "costs")),
     "lot methods in households": Kind(("lot_methods", "lists"), shape={"accounts": 2}),
     "classes in households": Kind(("location", "lists", "costs"), shape={"accounts": 2, "classes": True}),

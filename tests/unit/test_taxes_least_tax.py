@@ -53,7 +53,7 @@ def test_where_the_best_weighting_would_split_a_share_whole_shares_are_searched(
 
 
 def test_where_the_search_finds_nothing_the_best_of_the_usual_orders_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(least_tax, "search", lambda *question: Found(None, Fraction(0)))
+    monkeypatch.setattr(least_tax, "search", lambda *question: Found(None, Fraction(20), Fraction(0)))
     lots = "10@88 2026-06-01", "10@80 2020-01-05"
     selling = an_account_of(held("BND", "10@110 2026-06-01"), held("VTI", *lots))
     retired = an_account_of(held("VTI", *lots), account="ira", treatment=TaxTreatment.TAX_DEFERRED)

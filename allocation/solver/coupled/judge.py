@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from allocation.rules import Objective
+from allocation.solver.coupled.least import has_lots, least_tax
 from allocation.solver.coupled.tax import taxes_by_purse
 from allocation.solver.question import Holding, Question, Run
 
@@ -26,7 +27,7 @@ def judge(question: Question, steps: tuple[int, ...]) -> Outcome | None:
     if any(run is None for run in runs) or not _within_caps(question, steps):
         return None
     pairs = [(run, k) for run, k in zip(runs, steps, strict=True) if run is not None]
-    taxes = _taxes(question, pairs)
+    taxes = _taxes(question, pairs, steps)
     purses = [purse.cash - tax if tax else purse.cash for purse, tax in zip(question.purses, taxes, strict=True)]
     for line, (run, k) in zip(question.lines, pairs, strict=True):
         purses[line.account] -= run.spent(k)
@@ -63,6 +64,12 @@ def turnover(question: Question, steps: tuple[int, ...]) -> int:
     return sum(line.step * abs(k) for line, k in zip(question.lines, steps, strict=True))
 
 
+def tax_of(question: Question, steps: tuple[int, ...]) -> Fraction:
+    """All tax on trades that the lines may make."""
+    pairs = [(the_run_of(line, k), k) for line, k in zip(question.lines, steps, strict=True)]
+    return sum(_taxes(question, pairs, steps), Fraction(0))
+
+
 def _within_caps(question: Question, steps: tuple[int, ...]) -> bool:
     most_trades, most_turnover = question.most_trades, question.most_turnover
     if most_trades is not None and sum(1 for k in steps if k) > most_trades:
@@ -70,7 +77,9 @@ def _within_caps(question: Question, steps: tuple[int, ...]) -> bool:
     return most_turnover is None or turnover(question, steps) <= most_turnover
 
 
-def _taxes(question: Question, pairs: list[tuple[Run, int]]) -> list[Fraction]:
+def _taxes(question: Question, pairs: list[tuple[Run, int]], steps: tuple[int, ...]) -> list[Fraction]:
+    if question.tax is not None and has_lots(question):
+        return [least_tax(question.tax, question.lines, steps)]
     gains = [(0, 0)] * len(question.purses)
     for line, (run, k) in zip(question.lines, pairs, strict=True):
         if question.purses[line.account].taxable:

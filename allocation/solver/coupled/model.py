@@ -153,7 +153,9 @@ def _refined(question: Question, parts: int) -> Question:
 
     def finer_line(line: Holding) -> Holding:
         runs = tuple(part for run in line.runs for part in _split(finer_run(run)))
-        return replace(line, step=line.step * parts, runs=runs, worth=tuple((c, w * parts) for c, w in line.worth if w))
+        lots = tuple(replace(lot, gain=lot.gain * parts) for lot in line.lots)
+        worth = tuple((c, w * parts) for c, w in line.worth if w)
+        return replace(line, step=line.step * parts, runs=runs, worth=worth, lots=lots)
 
     def scaled(amount: int | None) -> int | None:
         return None if amount is None else amount * parts
