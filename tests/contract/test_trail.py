@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -9,9 +11,11 @@ from sqlalchemy.exc import DatabaseError
 
 from allocation.acting import Acting, act_as, acting, begin_request
 from allocation.adapters.sql.database import Database
-from allocation.adapters.sql.tables import audit_event
+from allocation.adapters.sql.store import SqlStore
+from allocation.adapters.sql.tables import app_user, audit_event
 from allocation.adapters.sql.trail import SqlTrail
-from allocation.errors import AllocationError
+from allocation.errors import AllocationError, StoreUnavailableError
+from allocation.model import Account, Portfolio
 from allocation.ports import Trail
 from allocation.trail import NO_HASH, EventKind
 
@@ -145,3 +149,58 @@ def test_a_line_slipped_in_at_the_end_is_found(database: Database, trail: Trail)
 
     assert found is not None
     assert found.number == 2
+
+
+class BrokenTrail(SqlTrail):
+    """A trail that cannot be written to."""
+
+    def record(self, *_: Any, **__: Any) -> None:
+        raise StoreUnavailableError("disk full")
+
+
+def test_a_change_that_cannot_be_written_down_is_not_made(database: Database) -> None:
+    portfolio = Portfolio(Account("main", "Main"), (), Decimal(100))
+    with database.writing() as connection:
+        person = {"id": "u1", "kind": "local", "user_name": "ann", "name": "Ann", "email": "", "created_at": NOW}
+        connection.execute(insert(app_user), person)
+
+    with pytest.raises(StoreUnavailableError):
+        SqlStore(database, BrokenTrail(database)).save_portfolios("u1", [portfolio])
+
+    trail = SqlTrail(database)
+    store = SqlStore(database, trail)
+    assert store.accounts("u1") == ()
+    store.save_portfolios("u1", [portfolio])
+    assert [line.kind for line in trail.of_user("u1")] == ["import"]
+
+
+def test_what_is_undone_leaves_no_line_behind(database: Database, trail: Trail) -> None:
+    def break_off() -> None:
+        with database.writing():
+            trail.record(EventKind.IMPORT, "main", user_id="u1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+
+    assert trail.head() == (0, NO_HASH)
+    trail.record(EventKind.IMPORT, "main", user_id="u1")
+    assert trail.head()[0] == 1
+
+
+def test_changes_of_many_at_the_same_time_are_all_written_down(database: Database, trail: Trail) -> None:
+    store = SqlStore(database, trail)
+    with database.writing() as connection:
+        for number in range(4):
+            user = {"id": f"u{number}", "user_name": f"u{number}", "created_at": NOW}
+            connection.execute(insert(app_user), {**user, "kind": "local", "name": "Ann", "email": ""})
+
+    def import_one(number: int) -> None:
+        for day in range(5):
+            store.save_portfolios(f"u{number}", [Portfolio(Account("main", f"Main {day}"), (), Decimal(day))])
+
+    with ThreadPoolExecutor(4) as users:
+        list(users.map(import_one, range(4)))
+
+    assert trail.head()[0] == 20
+    assert trail.first_break() is None

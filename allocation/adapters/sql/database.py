@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -29,6 +30,7 @@ class Database:
         postgres = engine.dialect.name == "postgresql"
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if postgres else engine
         self._writer = engine.execution_options(**{_WRITES: True})
+        self._under_way: ContextVar[Connection | None] = ContextVar("under_way", default=None)
 
     @contextmanager
     def reading(self, user_id: str = "") -> Iterator[Connection]:
@@ -42,7 +44,21 @@ class Database:
         """A transaction that is kept when the block ends and undone when it raises; of one user, as above."""
         with _said_plainly(), self._writer.begin() as connection:
             name_user(connection, user_id)
+            outer = self._under_way.set(connection)
+            try:
+                yield connection
+            finally:
+                self._under_way.reset(outer)
+
+    @contextmanager
+    def joining(self) -> Iterator[Connection]:
+        """The writing transaction that is under way in this thread, or one of its own where there is none."""
+        connection = self._under_way.get()
+        if connection is not None:
             yield connection
+            return
+        with self.writing() as own:
+            yield own
 
     def check(self) -> None:
         """Ask it something.

@@ -76,20 +76,20 @@ class SqlStore:
         ):
             for portfolio in every:
                 _save(connection, user_id, portfolio, imported_at)
-        for portfolio in every:
-            self._note(EventKind.IMPORT, user_id, portfolio.account.id, lines=len(portfolio.positions))
+            for portfolio in every:
+                self._note(EventKind.IMPORT, user_id, portfolio.account.id, lines=len(portfolio.positions))
 
     def rename_account(self, user_id: str, account_id: str, name: str) -> None:
         """Give the account another name, for everybody who sees it."""
         with self._changing(user_id, account_id, Verb.RENAME) as (connection, found):
             connection.execute(update(tables.account).where(*_is(found)).values(name=account_name(name)))
-        self._note(EventKind.ACCOUNT_RENAMED, user_id, account_id)
+            self._note(EventKind.ACCOUNT_RENAMED, user_id, account_id)
 
     def remove_account(self, user_id: str, account_id: str) -> None:
         """Forget the account with its holdings and target."""
         with self._changing(user_id, account_id, Verb.REMOVE) as (connection, found):
             connection.execute(delete(tables.account).where(*_is(found)))
-        self._note(EventKind.ACCOUNT_REMOVED, user_id, account_id)
+            self._note(EventKind.ACCOUNT_REMOVED, user_id, account_id)
 
     def target(self, user_id: str, account_id: str) -> TargetAllocation | None:
         """The saved target, or None before the first one was saved."""
@@ -104,7 +104,7 @@ class SqlStore:
         with self._changing(user_id, account_id, Verb.CHANGE_TARGET) as (connection, found):
             connection.execute(upsert(tables.target, connection), {**found.key, "saved_at": self._now()})
             _replace_lines(connection, tables.target_weight, found.key, rows.weight_rows(target, found.key))
-        self._note(EventKind.TARGET_SAVED, user_id, account_id, lines=len(target.weights))
+            self._note(EventKind.TARGET_SAVED, user_id, account_id, lines=len(target.weights))
 
     def manual_prices(self, user_id: str) -> dict[str, Quote]:
         """Prices the user entered by hand, by symbol."""
@@ -118,7 +118,7 @@ class SqlStore:
         with self._database.writing(user_id) as connection:
             require_at_work(connection, user_id)
             connection.execute(upsert(tables.manual_price, connection), {"user_id": user_id, **rows.quote_row(quote)})
-        self._note(EventKind.PRICE_ENTERED, user_id, quote.symbol)
+            self._note(EventKind.PRICE_ENTERED, user_id, quote.symbol)
 
     def remove_manual_price(self, user_id: str, symbol: str) -> None:
         """Forget a price entered by hand; harmless when there is none."""
@@ -128,8 +128,8 @@ class SqlStore:
             gone = connection.execute(
                 delete(tables.manual_price).where(price.user_id == user_id, price.symbol == symbol)
             )
-        if gone.rowcount:
-            self._note(EventKind.PRICE_REMOVED, user_id, symbol)
+            if gone.rowcount:
+                self._note(EventKind.PRICE_REMOVED, user_id, symbol)
 
     @contextmanager
     def _reaching(self, user_id: str, account_id: str, verb: Verb) -> Iterator[tuple[Connection, Reached]]:

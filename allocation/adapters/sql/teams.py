@@ -52,20 +52,20 @@ class SqlTeams:
             require_at_work(connection, user_id)
             connection.execute(insert(team), {"id": team_id, "name": team_name(name), "created_at": now})
             _join(connection, team_id, user_id, Role.OWNER, now)
-        self._note(EventKind.TEAM_CREATED, user_id, team_id)
+            self._note(EventKind.TEAM_CREATED, user_id, team_id)
         return team_id
 
     def rename_team(self, user_id: str, team_id: str, name: str) -> None:
         """Give the team another name."""
         with self._changing(user_id, team_id, TeamVerb.RENAME_TEAM) as connection:
             connection.execute(update(team).where(team.c.id == team_id).values(name=team_name(name)))
-        self._note(EventKind.TEAM_RENAMED, user_id, team_id)
+            self._note(EventKind.TEAM_RENAMED, user_id, team_id)
 
     def remove_team(self, user_id: str, team_id: str) -> None:
         """End the team; nobody's accounts are shared by it any more."""
         with self._changing(user_id, team_id, TeamVerb.REMOVE_TEAM) as connection:
             connection.execute(delete(team).where(team.c.id == team_id))
-        self._note(EventKind.TEAM_REMOVED, user_id, team_id)
+            self._note(EventKind.TEAM_REMOVED, user_id, team_id)
 
     def change_role(self, user_id: str, team_id: str, member_id: str, role: Role) -> None:
         """Give a member another role.
@@ -78,7 +78,7 @@ class SqlTeams:
             if role != Role.OWNER:
                 _keep_an_owner(connection, user_id, team_id, member_id)
             connection.execute(update(team_member).where(*_is(team_id, member_id)).values(role=role.value))
-        self._note(EventKind.ROLE_CHANGED, user_id, team_id, member=member_id, role=role.value)
+            self._note(EventKind.ROLE_CHANGED, user_id, team_id, member=member_id, role=role.value)
 
     def remove_member(self, user_id: str, team_id: str, member_id: str) -> None:
         """Take a member out, and the accounts they shared with the team.
@@ -94,7 +94,7 @@ class SqlTeams:
                 delete(account_share).where(account_share.c.team_id == team_id, account_share.c.user_id == member_id)
             )
             connection.execute(delete(team_member).where(*_is(team_id, member_id)))
-        self._note(EventKind.MEMBER_REMOVED, user_id, team_id, member=member_id)
+            self._note(EventKind.MEMBER_REMOVED, user_id, team_id, member=member_id)
 
     # ── Invitations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,7 +104,7 @@ class SqlTeams:
         row = {"token_hash": _hash(token), "team_id": team_id, "role": role.value, "invited_by": user_id}
         with self._changing(user_id, team_id, TeamVerb.INVITE) as connection:
             connection.execute(insert(invitation), {**row, "created_at": now, "expires_at": now + INVITATION_LASTS})
-        self._note(EventKind.MEMBER_INVITED, user_id, team_id, role=role.value)
+            self._note(EventKind.MEMBER_INVITED, user_id, team_id, role=role.value)
         return token
 
     def withdraw(self, user_id: str, team_id: str, invitation_id: str) -> None:
@@ -113,7 +113,7 @@ class SqlTeams:
         with self._changing(user_id, team_id, TeamVerb.INVITE) as connection:
             unused = invitation.c.accepted_at.is_(None)
             connection.execute(delete(invitation).where(invitation.c.team_id == team_id, this, unused))
-        self._note(EventKind.INVITATION_WITHDRAWN, user_id, team_id)
+            self._note(EventKind.INVITATION_WITHDRAWN, user_id, team_id)
 
     def offer(self, user_id: str, token: str) -> Offer:
         """What an invitation offers; looking at it changes nothing.
@@ -145,7 +145,7 @@ class SqlTeams:
                 _join(connection, row.team_id, user_id, Role(row.role), now)
             this = invitation.c.token_hash == _hash(token)
             connection.execute(update(invitation).where(this).values(accepted_at=now, accepted_by=user_id))
-        self._note(EventKind.MEMBER_JOINED, user_id, row.team_id, role=row.role)
+            self._note(EventKind.MEMBER_JOINED, user_id, row.team_id, role=row.role)
         return str(row.team_id)
 
     # ── Shared accounts ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +165,7 @@ class SqlTeams:
                 .returning(account_share.c.id),
                 row,
             ).scalar_one()
-        self._note(EventKind.ACCOUNT_SHARED, user_id, account_id, team=team_id, role=role.value)
+            self._note(EventKind.ACCOUNT_SHARED, user_id, account_id, team=team_id, role=role.value)
         return str(share_id)
 
     def unshare(self, user_id: str, share_id: str) -> None:
@@ -176,7 +176,7 @@ class SqlTeams:
         ):
             team_id = _require_share(connection, user_id, share_id)
             connection.execute(delete(account_share).where(account_share.c.id == share_id))
-        self._note(EventKind.ACCOUNT_UNSHARED, user_id, share_id, team=team_id)
+            self._note(EventKind.ACCOUNT_UNSHARED, user_id, share_id, team=team_id)
 
     # ── Inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -34,9 +34,9 @@ class SqlTrail:
         session: str | None = None,
         **details: Detail,
     ) -> None:
-        """Write it down before returning."""
+        """Write it down before returning; inside a writing transaction, as a part of it."""
         who = acting()
-        with self._database.writing() as connection:
+        with self._database.joining() as connection:
             number, previous_hash = _last(connection)
             line = Line(
                 number + 1,
