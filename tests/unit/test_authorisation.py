@@ -1,9 +1,13 @@
 """Roles, verbs, and the one table that joins them."""
 
+from pathlib import Path
+
 import pytest
 
 from allocation.authorisation import LEAST_ROLE, Role, TeamVerb, Verb, may, refusal, require
 from allocation.errors import NotAllowedError
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "authorisation.md"
 
 
 def test_every_verb_has_its_row_in_the_table() -> None:
@@ -42,3 +46,16 @@ def test_a_refusal_says_what_one_is_and_what_it_takes() -> None:
         require(Role.VIEWER, Verb.CHANGE_TARGET)
     assert refusal(Role.TRADER, Verb.REMOVE).code == "forbidden"
     assert "takes an owner" in str(refusal(Role.TRADER, Verb.REMOVE))
+
+
+def rows_of_the_document(heading: str) -> dict[str, list[bool]]:
+    """What docs/authorisation.md says each role may do, under one of its headings."""
+    part = DOCUMENT.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"]
+    assert cells[0][1:] == [role.value for role in Role]
+    return {row[0]: [cell == "yes" for cell in row[1:]] for row in cells[2:]}
+
+
+@pytest.mark.parametrize(("heading", "verbs"), [("With an account", Verb), ("With a team", TeamVerb)])
+def test_the_document_says_what_the_table_says(heading: str, verbs: type[Verb | TeamVerb]) -> None:
+    assert rows_of_the_document(heading) == {verb.value: [may(role, verb) for role in Role] for verb in verbs}

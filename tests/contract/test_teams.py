@@ -1,0 +1,216 @@
+"""What teams promise beyond roles: their last owner, invitations, and what goes with whoever goes."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from allocation.adapters.sql.database import Database
+from allocation.adapters.sql.store import SqlStore
+from allocation.adapters.sql.tables import invitation
+from allocation.adapters.sql.teams import SqlTeams
+from allocation.adapters.sql.trail import SqlTrail
+from allocation.authorisation import Role
+from allocation.errors import InvitationError, TeamError, UserDisabledError
+from allocation.trail import EventKind
+from tests.people import HELD, NOON, add_user, disable, join
+
+WEEK = timedelta(days=7)
+SECOND = timedelta(seconds=1)
+
+
+class Clock:
+    """A time that tests move on."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def teams(database: Database, clock: Clock) -> SqlTeams:
+    return SqlTeams(database, SqlTrail(database), clock)
+
+
+@pytest.fixture
+def ann(database: Database) -> str:
+    return add_user(database, "Ann")
+
+
+@pytest.fixture
+def bob(database: Database) -> str:
+    return add_user(database, "Bob")
+
+
+@pytest.fixture
+def team(teams: SqlTeams, ann: str) -> str:
+    return teams.create_team(ann, "  Family   Lee ")
+
+
+def test_whoever_begins_a_team_owns_it(teams: SqlTeams, ann: str, bob: str, team: str) -> None:
+    (found,) = teams.teams(ann)
+
+    assert (found.id, found.name, found.role) == (team, "Family Lee", Role.OWNER)
+    assert [(member.user_id, member.role, member.joined_at) for member in found.members] == [(ann, Role.OWNER, NOON)]
+    assert teams.teams(bob) == ()
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61])
+def test_a_team_has_a_name_that_can_be_shown(teams: SqlTeams, ann: str, name: str) -> None:
+    with pytest.raises(TeamError, match="1 to 60 characters"):
+        teams.create_team(ann, name)
+
+    assert teams.teams(ann) == ()
+
+
+def test_the_last_owner_neither_leaves_nor_is_lowered(teams: SqlTeams, ann: str, bob: str, team: str) -> None:
+    join(teams, ann, team, bob, Role.TRADER)
+
+    with pytest.raises(TeamError, match="you are the last one"):
+        teams.remove_member(ann, team, ann)
+    with pytest.raises(TeamError, match="you are the last one"):
+        teams.change_role(ann, team, ann, Role.VIEWER)
+
+    teams.change_role(ann, team, bob, Role.OWNER)
+    teams.remove_member(ann, team, ann)
+    assert teams.teams(ann) == ()
+    assert teams.teams(bob)[0].is_last_owner(bob)
+
+
+def test_an_invitation_works_once(teams: SqlTeams, database: Database, ann: str, bob: str, team: str) -> None:
+    token, sam = teams.invite(ann, team, Role.TRADER), add_user(database, "Sam")
+
+    offer = teams.offer(bob, token)
+    assert (offer.team_name, offer.role, offer.invited_by, offer.expires_at) == (
+        "Family Lee",
+        Role.TRADER,
+        "Ann",
+        NOON + WEEK,
+    )
+    assert teams.accept(bob, token) == team
+
+    assert teams.teams(bob)[0].role == Role.TRADER
+    for again in (teams.offer, teams.accept):
+        with pytest.raises(InvitationError):
+            again(sam, token)
+    assert teams.teams(sam) == ()
+
+
+def test_an_invitation_is_good_for_seven_days(teams: SqlTeams, clock: Clock, ann: str, bob: str, team: str) -> None:
+    token = teams.invite(ann, team, Role.VIEWER)
+
+    clock.now = NOON + WEEK - SECOND
+    assert teams.offer(bob, token).role == Role.VIEWER
+    assert len(teams.teams(ann)[0].invitations) == 1
+    clock.now = NOON + WEEK
+    with pytest.raises(InvitationError):
+        teams.accept(bob, token)
+    assert teams.teams(ann)[0].invitations == ()
+
+
+def test_a_withdrawn_invitation_is_void(teams: SqlTeams, ann: str, bob: str, team: str) -> None:
+    token, kept = teams.invite(ann, team, Role.VIEWER), teams.invite(ann, team, Role.OWNER)
+    withdrawn = next(sent for sent in teams.teams(ann)[0].invitations if sent.role == Role.VIEWER)
+
+    teams.withdraw(ann, team, withdrawn.id)
+    teams.withdraw(ann, team, "%")
+
+    with pytest.raises(InvitationError):
+        teams.accept(bob, token)
+    assert teams.accept(bob, kept) == team
+
+
+@pytest.mark.parametrize("token", ["", "x", "' OR 1=1 --", "a\x00b", "\ud800", "x" * 100_000])
+def test_a_token_nobody_made_is_refused_and_written_down_without_it(
+    teams: SqlTeams, database: Database, bob: str, team: str, token: str
+) -> None:
+    with pytest.raises(InvitationError):
+        teams.accept(bob, token)
+
+    (line,) = SqlTrail(database).of_user(bob, [EventKind.INVITATION_REFUSED])
+    assert line.subject == ""
+
+
+def test_a_token_is_in_no_table_and_no_line_of_the_trail(
+    teams: SqlTeams, database: Database, ann: str, bob: str, team: str
+) -> None:
+    token = teams.invite(ann, team, Role.VIEWER)
+    teams.accept(bob, token)
+
+    with database.reading(ann) as connection:
+        rows = repr(connection.execute(select(invitation)).all())
+    lines = repr([SqlTrail(database).of_user(user) for user in (ann, bob)])
+    assert len(token) == 43  # 256 bits in base64
+    assert "token_hash" in str(select(invitation))
+    assert token not in rows
+    assert token not in lines
+
+
+def test_who_is_in_already_keeps_their_role(teams: SqlTeams, ann: str, bob: str, team: str) -> None:
+    join(teams, ann, team, bob, Role.TRADER)
+
+    join(teams, ann, team, bob, Role.OWNER)
+
+    assert teams.teams(bob)[0].role == Role.TRADER
+
+
+def test_whoever_is_disabled_joins_and_begins_nothing(
+    teams: SqlTeams, database: Database, ann: str, bob: str, team: str
+) -> None:
+    token = teams.invite(ann, team, Role.VIEWER)
+    disable(database, bob)
+
+    for deed in (lambda: teams.accept(bob, token), lambda: teams.create_team(bob, "Mine")):
+        with pytest.raises(UserDisabledError):
+            deed()
+
+
+def test_whoever_goes_takes_their_accounts_along(
+    teams: SqlTeams, database: Database, ann: str, bob: str, team: str
+) -> None:
+    store = SqlStore(database)
+    join(teams, ann, team, bob, Role.VIEWER)
+    store.save_portfolios(bob, [HELD])
+    teams.share(bob, "main", team, Role.VIEWER)
+    assert [account.name for account in store.accounts(ann)] == ["Main (Bob)"]
+
+    teams.remove_member(ann, team, bob)
+
+    assert store.accounts(ann) == ()
+    assert store.portfolio(bob, "main") == HELD
+
+
+def test_sharing_again_changes_the_role_and_keeps_the_id(
+    teams: SqlTeams, database: Database, ann: str, team: str
+) -> None:
+    SqlStore(database).save_portfolios(ann, [HELD])
+
+    first, again = (teams.share(ann, "main", team, role) for role in (Role.VIEWER, Role.TRADER))
+
+    assert first == again
+    assert [share.role for share in teams.teams(ann)[0].shares] == [Role.TRADER]
+
+
+def test_a_removed_account_and_a_removed_team_leave_no_share(
+    teams: SqlTeams, database: Database, ann: str, bob: str, team: str
+) -> None:
+    store = SqlStore(database)
+    join(teams, ann, team, bob, Role.VIEWER)
+    store.save_portfolios(ann, [HELD])
+    teams.share(ann, "main", team, Role.VIEWER)
+
+    store.remove_account(ann, "main")
+    assert teams.teams(ann)[0].shares == ()
+    store.save_portfolios(ann, [HELD])
+    teams.share(ann, "main", team, Role.VIEWER)
+    teams.remove_team(ann, team)
+
+    assert store.accounts(bob) == ()
+    assert teams.teams(bob) == ()
