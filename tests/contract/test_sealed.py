@@ -31,7 +31,7 @@ SECRETS = {"seed": b"JBSWY3DPEHPK3PXP", "token": b"broker token", "id_token": b"
 def filled(database: Database) -> Database:
     """Two users; one of them has something in every sealed column, sealed with the old key."""
     vault = AesVault([OLD])
-    with database.writing() as connection:
+    with database.writing("ann") as connection:
         for user in ("ann", "bob"):
             connection.execute(
                 insert(app_user),
@@ -53,7 +53,7 @@ def filled(database: Database) -> Database:
 
 def found(database: Database, vault: AesVault) -> Mapping[str, bytes]:
     """What the three columns hold, opened under the names they must have."""
-    with database.reading() as connection:
+    with database.reading("ann") as connection:
         seed = connection.execute(select(second_factor.c.sealed_seed)).scalar_one()
         token = connection.execute(select(sealed_secret.c.sealed)).scalar_one()
         id_token = connection.execute(
@@ -95,7 +95,7 @@ def test_sealing_anew_twice_changes_nothing_the_second_time(filled: Database) ->
 
 
 def test_what_no_key_opens_is_counted_and_left_as_it_is(filled: Database) -> None:
-    with filled.writing() as connection:
+    with filled.writing("ann") as connection:
         connection.execute(update(sealed_secret).values(sealed=b"plain text of an old version"))
 
     done = seal_anew(filled, AesVault([NEW, OLD]))
@@ -131,7 +131,7 @@ def test_a_server_does_not_start_without_the_key_of_what_is_sealed(filled: Datab
 
 
 def test_the_key_of_an_id_token_alone_keeps_no_server_from_starting(filled: Database) -> None:
-    with filled.writing() as connection:
+    with filled.writing("ann") as connection:
         connection.execute(second_factor.delete())
         connection.execute(sealed_secret.delete())
 
@@ -145,7 +145,7 @@ def test_forgetting_removes_what_no_key_opens_and_nothing_else(filled: Database)
 
     assert forget_lost(filled, AesVault([new_key()])) == 3
 
-    with filled.reading() as connection:
+    with filled.reading("ann") as connection:
         for gone in (second_factor, recovery_code, sealed_secret):
             assert connection.execute(select(gone)).first() is None
         assert connection.execute(select(sign_in_session.c.sealed_id_token)).scalars().all() == [None, None]
