@@ -1,14 +1,15 @@
 """How fast a book is: beside a loop over PyPortfolioOpt's greedy allocation, on one core and on all, and file to file.
 
-    python -m benchmarks.book --accounts 20000 [--files 1000000] [--greedy-python PYTHON] [--out book.json]
+    python -m benchmarks.book --accounts 100000 [--files 1000000] [--dask] [--greedy-python PYTHON] [--out book.json]
 
 The greedy allocation runs in the interpreter named (one with PyPortfolioOpt installed), on the same accounts, in the same
-run, in turns with ours. Times are processor seconds of one core where cores are compared with the loop, wall seconds
-where several cores are. Ratios are printed; everything is written to the JSON file.
+run, in turns with ours; of each the best of some rounds counts. Times are processor seconds of one core where cores are
+compared with the loop, wall seconds where several cores are. Ratios are printed; everything is written to the JSON file.
 """
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -37,12 +38,19 @@ def main() -> None:
     found: dict[str, Any] = {"accounts": chosen.accounts, "compiled": ready, "cores": cores()}
     positions, models = make_book(chosen.accounts, seed=1)
     found["lines"] = len(positions)
-    found["one_core"] = one_core(positions, models, chosen.rounds)
     found["plain_loop"] = plain_loop(positions, models)
-    if chosen.greedy_python:
-        found["greedy"] = greedy(positions, models, chosen.greedy_python)
+    ours, greedys = [], []
+    for _ in range(chosen.rounds):
+        ours.append(one_core(positions, models))
+        if chosen.greedy_python:
+            greedys.append(greedy(positions, models, chosen.greedy_python))
+    found["one_core"] = max(ours, key=lambda told: told["a_second"])
+    if greedys:
+        found["greedy"] = max(greedys, key=lambda told: told["a_second"])
         found["times_greedy"] = found["one_core"]["a_second"] / found["greedy"]["a_second"]
-    found["all_cores"] = all_cores(positions, models)
+    found["all_cores"] = all_cores(positions, models, chosen.rounds)
+    if chosen.dask:
+        found["dask"] = on_dask(positions, models, chosen.rounds)
     if chosen.files:
         found["files"] = file_to_file(chosen.files)
     found["peak_memory_gib"] = peak_memory()
@@ -89,16 +97,19 @@ def _model(chance: np.random.Generator) -> tuple[Any, Any]:
     return np.sort(chance.choice(SECURITIES, count, replace=False)), points / 10_000
 
 
-def one_core(positions: pa.Table, models: pa.Table, rounds: int) -> dict[str, Any]:
-    """Processor seconds of the whole call, the best of some rounds, and what was proved."""
-    seconds = []
-    for _ in range(rounds):
-        begun = process_time()
-        book = rebalance_book(positions, models)
-        seconds.append(process_time() - begun)
+def one_core(positions: pa.Table, models: pa.Table) -> dict[str, Any]:
+    """Processor seconds of the whole call, and what was proved."""
+    begun = process_time()
+    book = rebalance_book(positions, models)
+    seconds = process_time() - begun
     accounts = len(book.summary)
     optimal = pc.sum(pc.equal(book.summary.column("status"), "optimal")).as_py()
-    return {"seconds": seconds, "a_second": accounts / min(seconds), "proved": optimal / accounts}
+    return {
+        "seconds": seconds,
+        "a_second": accounts / seconds,
+        "proved": optimal / accounts,
+        "one_by_one": book.one_by_one,
+    }
 
 
 def plain_loop(positions: pa.Table, models: pa.Table, accounts: int = 2_000) -> dict[str, Any]:
@@ -132,14 +143,31 @@ def greedy(positions: pa.Table, models: pa.Table, python: str, accounts: int = 2
     return told
 
 
-def all_cores(positions: pa.Table, models: pa.Table) -> dict[str, Any]:
-    """Wall seconds with one process and with one for each core, start of the processes left out by a large book."""
-    seconds = {}
-    for workers in (1, cores()):
-        begun = perf_counter()
-        rebalance_book(positions, models, workers=workers)
-        seconds[workers] = perf_counter() - begun
+def all_cores(positions: pa.Table, models: pa.Table, rounds: int) -> dict[str, Any]:
+    """Wall seconds on one core and on all, in turns."""
+    seconds = {1: math.inf, cores(): math.inf}
+    for _ in range(rounds):
+        for workers, best in seconds.items():
+            begun = perf_counter()
+            rebalance_book(positions, models, workers=workers)
+            seconds[workers] = min(best, perf_counter() - begun)
     return {"seconds": seconds, "times_one": seconds[1] / seconds[cores()]}
+
+
+def on_dask(positions: pa.Table, models: pa.Table, rounds: int) -> dict[str, Any]:
+    """Wall seconds on a Dask cluster of one worker and of two, each a process with one thread, in turns."""
+    from distributed import LocalCluster  # noqa: PLC0415 - only who asks for it needs it
+
+    seconds = {1: math.inf, 2: math.inf}
+    for workers in seconds:
+        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+            # Once to load the kernel in every worker.
+            rebalance_book(positions, models, scheduler=cluster.scheduler_address)
+            for _ in range(rounds):
+                begun = perf_counter()
+                rebalance_book(positions, models, scheduler=cluster.scheduler_address)
+                seconds[workers] = min(seconds[workers], perf_counter() - begun)
+    return {"seconds": seconds, "times_one": seconds[1] / seconds[2]}
 
 
 def file_to_file(accounts: int, at_once: int = 50_000) -> dict[str, Any]:
@@ -168,6 +196,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=0, help="accounts to go from file to file")
+    parser.add_argument("--dask", action="store_true", help="measure a local cluster too")
     parser.add_argument("--greedy-python", help="an interpreter with PyPortfolioOpt")
     parser.add_argument("--out", help="a JSON file for the figures")
     return parser.parse_args()

@@ -77,6 +77,11 @@ _IN_LOOPS = {
     "look_ahead",
     "margin_of",
     "_least",
+    "push",
+    "drop_first",
+    "replace_first",
+    "_before",
+    "_line_up_next",
 }
 
 
