@@ -192,7 +192,7 @@ class LocalCredentials:
 
 
 class Directory(Protocol):
-    """Users, as those who sign in know them."""
+    """The users of providers."""
 
     def user_for_identity(self, issuer: str, subject: str, name: str, email: str) -> User:
         """The user known by (issuer, subject), created on first sight; name and address are brought up to date."""
@@ -200,18 +200,6 @@ class Directory(Protocol):
 
     def find_identity(self, issuer: str, subject: str) -> User | None:
         """The user known by (issuer, subject), if there is one."""
-        ...
-
-    def has_local_users(self) -> bool:
-        """Whether a first local account was created already."""
-        ...
-
-    def create_local_user(self, user_name: str, password_hash: str) -> User:
-        """A new local account; raises `UserNameTakenError`."""
-        ...
-
-    def local_credentials(self, user_name: str) -> LocalCredentials | None:
-        """What is kept for a user name (compared without case), or None."""
         ...
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from allocation.adapters.sql.database import Database
+from allocation.adapters.sql.directory import SqlDirectory
 from allocation.errors import TooManyAttemptsError, UserNameTakenError
 from allocation.ports import Failures, User
 from allocation.presence import Proof
@@ -64,6 +65,24 @@ def test_a_user_is_found_by_name_without_case_and_by_id(here: Installation, jane
     assert (by_name.user, by_name.password_hash, by_name.disabled) == (jane, "hash of Jane's", False)
     assert "hash of" not in repr(by_name)
     assert here.credentials.by_name("john") is here.credentials.of_user("nobody") is None
+
+
+def test_a_person_of_a_provider_is_no_local_user(here: Installation) -> None:
+    person = SqlDirectory(here.database).user_for_identity("https://a.example", "1", "Jane", "")
+
+    assert not here.credentials.has_local_users()
+    assert here.credentials.by_name("Jane") is here.credentials.of_user(person.id) is None
+
+
+@pytest.mark.parametrize("name", ["Jane", "JANE", " jane", "\uff2aane"])  # the last one with a full-width J
+def test_a_user_name_is_taken_in_every_spelling(here: Installation, jane: User, name: str) -> None:
+    with pytest.raises(UserNameTakenError):
+        here.people.add(name, NOON)
+
+
+@pytest.mark.parametrize("name", ["' OR 1=1 --", "", "jane\x00"])
+def test_an_unknown_user_name_has_no_credentials(here: Installation, jane: User, name: str) -> None:
+    assert here.credentials.by_name(name) is None
 
 
 def test_a_hash_is_replaced_only_as_long_as_it_is_the_same(here: Installation, jane: User) -> None:
@@ -184,8 +203,6 @@ def test_everybody_is_listed_with_what_they_sign_in_with(here: Installation, jan
     listed = {p.user_name: (p.has_password, p.has_second_factor, p.disabled_at) for p in here.people.everybody()}
 
     assert listed == {"jane": (True, True, None), "mary": (False, False, NOON + HOUR)}
-    with pytest.raises(UserNameTakenError):
-        here.people.add("mary", NOON)
 
 
 def test_a_code_for_a_password_works_once_in_time_and_for_its_user(here: Installation, jane: User) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
+from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.store import SqlStore
 from allocation.errors import AccountNotFoundError, NumberError, StoreUnavailableError
@@ -30,7 +31,7 @@ NEW = replace(OLD, positions=(Position("BND", D(5)),), cash=D(7))
 
 
 def new_user(database: Database, name: str = "ann") -> str:
-    return SqlDirectory(database).create_local_user(name, "hash").id
+    return SqlPeople(database).add(name, datetime.now(UTC)).id
 
 
 def test_an_import_refused_by_its_last_account_saves_none(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from allocation.adapters.memory import MemoryStore
 from allocation.adapters.sql.database import Database
-from allocation.adapters.sql.directory import SqlDirectory
+from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.store import SqlStore
 from allocation.authorisation import Verb
 from allocation.errors import AccountNotFoundError, DuplicateAccountError
@@ -35,8 +35,8 @@ def kept(request: pytest.FixtureRequest, opened: Callable[[str], Database]) -> K
     if request.param == "memory":
         return Kept(MemoryStore(), "ann", "bob")
     database = opened(request.param)
-    directory = SqlDirectory(database)
-    ann, bob = (directory.create_local_user(name, "hash").id for name in ("ann", "bob"))
+    people = SqlPeople(database)
+    ann, bob = (people.add(name, NOON).id for name in ("ann", "bob"))
     return Kept(SqlStore(database), ann, bob)
 
 

@@ -24,18 +24,18 @@ def bench(tmp_path: Path) -> Workbench:
 def test_what_is_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", prices="off")
     before = workbench(settings)
-    ann = before.directory.create_local_user("ann", "$argon2id$")
+    ann = before.people.add("ann", datetime.now(UTC))
     portfolio = Portfolio(Account("main", "Main"), (), Decimal("12.50"))
     before.store.save_portfolios(ann.id, [portfolio])
 
     after = workbench(settings)
 
     assert after.store.portfolio(ann.id, "main") == portfolio
-    assert after.directory.has_local_users()
+    assert after.credentials.has_local_users()
 
 
 def test_an_installation_starts_without_users_and_accounts(bench: Workbench) -> None:
-    assert not bench.directory.has_local_users()
+    assert not bench.credentials.has_local_users()
     assert bench.store.accounts("anybody") == ()
 
 

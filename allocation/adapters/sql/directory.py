@@ -1,18 +1,16 @@
-"""Users in the database, as those who sign in know them."""
+"""The users of providers in the database."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import exists, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.store import utc_now
 from allocation.adapters.sql.tables import app_user
 from allocation.adapters.sql.upsert import insert_into
-from allocation.adapters.sql.users import folded, new_id, new_local_user, user_of
-from allocation.errors import UserNameTakenError
-from allocation.ports import LocalCredentials, User
+from allocation.adapters.sql.users import new_id, user_of
+from allocation.ports import User
 
 
 class SqlDirectory:
@@ -39,23 +37,3 @@ class SqlDirectory:
         with self._database.reading() as connection:
             row = connection.execute(question).mappings().first()
         return None if row is None else user_of(row)
-
-    def has_local_users(self) -> bool:
-        """Whether a first local account was created already."""
-        with self._database.reading() as connection:
-            return bool(connection.execute(select(exists().where(app_user.c.kind == "local"))).scalar_one())
-
-    def create_local_user(self, user_name: str, password_hash: str) -> User:
-        """A new local account; raises `UserNameTakenError`."""
-        try:
-            with self._database.writing() as connection:
-                return new_local_user(connection, user_name, password_hash, self._now())
-        except IntegrityError:
-            raise UserNameTakenError(user_name.strip()) from None
-
-    def local_credentials(self, user_name: str) -> LocalCredentials | None:
-        """What is kept for a user name (compared without case), or None."""
-        question = select(app_user).where(app_user.c.user_name == folded(user_name))
-        with self._database.reading() as connection:
-            row = connection.execute(question).mappings().first()
-        return None if row is None else LocalCredentials(user_of(row), row["password_hash"])
