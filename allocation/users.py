@@ -86,7 +86,7 @@ def _local_accounts(bench: Workbench) -> LocalAccounts:
 
 def _code_for(bench: Workbench, user_name: str, code: str) -> dict[str, Any]:
     where = bench.settings.base_url or "the sign-in page"
-    said = f"Give {user_name} this code, in person. On {where} under “I have a code” it lets them choose a password."
+    said = f"Give {user_name} this code, in person. On {where} under “Set a password with a code” it lets them choose a password."
     return {"user": user_name, "code": code, "good_for_hours": _HOURS, "message": said}
 
 

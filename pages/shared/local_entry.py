@@ -83,7 +83,7 @@ def show_password() -> None:
         user_name = _user_name()
         password = _password("Password", "sign_in.password")
         pressed = st.form_submit_button("Sign in", width="stretch")
-    st.button("I have a code", key="sign_in.to_code", type="tertiary", on_click=_use_code, args=(True,))
+    st.button("Set a password with a code", key="sign_in.to_code", type="tertiary", on_click=_use_code, args=(True,))
     if pressed:
         enter(lambda: local_accounts().check(user_name, password, visitor_address()))
 

@@ -252,7 +252,7 @@ def test_one_session_is_ended_from_the_list_and_the_rest_go_on(open_app: OpenApp
 def test_whoever_has_a_code_chooses_a_password(open_app: OpenApp, jane: User) -> None:
     code = local_accounts().new_password_code(jane)
     app = open_app()
-    button(app, "I have a code").click().run()
+    button(app, "Set a password with a code").click().run()
     app.text_input(key="sign_in.user_name").input("jane")
     app.text_input(key="sign_in.password_code").input("a guess")
     app.text_input(key="sign_in.new_password").input(ANOTHER)
