@@ -2,14 +2,15 @@
 
 Where trading is free, the objective knows only how many steps of each security are traded over all accounts. So the
 merged problem, one line to a security, is exact but for every account's own cash; its answer is shared out by a linear
-programme that keeps every purse, puts securities where they belong, and sells and trades as little as it can. Costs and
-taxes are left out of it: they only take cash, and one more line without a target may take as much as it likes. So the
-merged problem is never worse than the question.
+programme that keeps every purse, puts securities where they belong, and sells and trades as little as it can. A merged
+trade costs the least that any sharing of it could (`charges`); what costs and taxes take beyond that is one more line
+without a target. So the merged problem is never worse than the question.
 """
 
 from dataclasses import dataclass, replace
 
-from allocation.solver.coupled.separable import part_of, place_of, whole_run
+from allocation.solver.coupled.charges import charged_runs, surplus_of
+from allocation.solver.coupled.separable import part_of, place_of
 from allocation.solver.problem import Line, Problem
 from allocation.solver.question import Holding, Purse, Question
 
@@ -20,7 +21,7 @@ _MOST_RANGES = 40
 class Merger:
     """The lines of each cell that has any, and the merged problem with one line to each of these cells.
 
-    Where costs or taxes are left out the problem has one more line, for the cash they take.
+    Where there are costs or taxes the problem has one more line, for the cash they take beyond the least they can.
     """
 
     groups: tuple[tuple[int, ...], ...]
@@ -36,7 +37,8 @@ def merge(question: Question) -> Merger | None:
     for index, place in enumerate(places):
         if place is not None:
             groups.setdefault(place, []).append(index)
-    merged = [_merged([question.lines[i] for i in group]) for group in groups.values()]
+    grid, surplus = surplus_of(question.lines)
+    merged = [_merged([question.lines[i] for i in group], grid) for group in groups.values()]
     lines = [line for line in merged if line is not None]
     if len(lines) < len(groups) or any(len({question.lines[i].step for i in g}) > 1 for g in groups.values()):
         return None
@@ -53,8 +55,10 @@ def merge(question: Question) -> Merger | None:
     )
     problem = part_of(whole, range(len(lines)), (0,) * len(lines))
     if question.tax is not None or not all(map(_is_free, question.lines)):
+        # Taxes may come to any amount of cash; costs to whole multiples of what they have in common.
         most = purse.cash - sum(line.step * line.runs[0].low for line in lines)
-        problem = replace(problem, lines=(*problem.lines, Line(1, 0, 0, highest=max(0, most), weight=0)))
+        step, steps = (1, max(0, most)) if question.tax is not None else (grid, surplus)
+        problem = replace(problem, lines=(*problem.lines, Line(step, 0, 0, highest=steps, weight=0)))
     return Merger(tuple(map(tuple, groups.values())), problem)
 
 
@@ -68,7 +72,7 @@ def _costs_nothing_or_more(line: Holding) -> bool:
     return all(run.spent(k) >= line.step * k for run in line.runs for k in (run.low, run.high))
 
 
-def _merged(lines: list[Holding]) -> Holding | None:
+def _merged(lines: list[Holding], grid: int) -> Holding | None:
     """One line that can do what several can together."""
     ranges = [(0, 0)]
     for line in lines:
@@ -76,8 +80,8 @@ def _merged(lines: list[Holding]) -> Holding | None:
         ranges = joined(sums)
         if len(ranges) > _MOST_RANGES:
             return None
-    step = lines[0].step
-    return Holding(0, step, tuple(whole_run(low, high, step) for low, high in ranges), lines[0].worth)
+    runs = tuple(run for low, high in ranges for run in charged_runs(lines, low, high, grid))
+    return Holding(0, lines[0].step, runs, lines[0].worth)
 
 
 def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -66,7 +66,10 @@ class Model:
         self.tax = whole_tax(question.tax or TaxRates(Fraction(0), Fraction(0)))
         reach = self._gains()
         self.gains = reach if part is None else self.parts(reach)[part]
-        self.units, self.most_misplaced = _units(question) if ties else (Units(_FINE, 0, 0, 0, 0), 0)
+        units, self.most_misplaced = _units(question)
+        # Turnover is counted either way.
+        self.units = units if ties else Units(_FINE + units.trade, 0, 0, 0, 0)
+        self.most_misplaced = self.most_misplaced if ties else 0
 
     @property
     def unit(self) -> int:

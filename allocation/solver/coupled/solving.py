@@ -16,9 +16,11 @@ from allocation.solver.coupled.exchanges import exchange, scaled_down
 from allocation.solver.coupled.judge import Rank, judge
 from allocation.solver.coupled.merged import merge
 from allocation.solver.coupled.model import Model
+from allocation.solver.coupled.nearest import Nearest
 from allocation.solver.coupled.prices import find_prices
 from allocation.solver.coupled.pricing import Priced, Prices
 from allocation.solver.coupled.sharing import share_out
+from allocation.solver.coupled.simplest import is_free, simplest
 from allocation.solver.coupled.supports import choose_lines, is_limited_only
 from allocation.solver.coupled.walk import Effort, Found, Walk
 from allocation.solver.question import Answer, Question
@@ -27,10 +29,14 @@ Steps: TypeAlias = tuple[int, ...]
 
 _GLANCES = (Effort(width=30, visits=5_000, few=8), Effort(width=150, visits=15_000, few=40))
 _PROOF = Effort(width=20_000, visits=80_000, only_better=True)
+_QUICK = Effort(width=5_000, visits=20_000, only_better=True)
 _TIES = Effort(width=20_000, visits=25_000)
 # For up to so many lines, unless taxes make every visit slow, it takes little to see everything.
 _FEW_LINES = 6
-_THOROUGH = Effort(width=250_000, visits=500_000, only_better=True)
+_THOROUGH = Effort(width=100_000, visits=120_000, only_better=True)
+# Up to so many lines HiGHS looks for the nearest trades; above the first number a walk sees too little to be worth its time.
+_FEW_BRANCHED, _MOST_BRANCHED = 9, 18
+_BRANCHES, _FEWER_BRANCHES = 200, 20
 # With caps or taxes each visit takes longer, and the more lines there are, the less of them could be seen anyway.
 _MOST_AT_EASE = 10
 # More lines than this are not gone through one by one: what they could still gain is not worth the time.
@@ -97,14 +103,27 @@ def _searched(question: Question, start: Steps | None, floor: int | Fraction) ->
             found = _walked(priced, _eased(effort, question), found)
     if found.cost is not None:
         found = _known(question, model, improve(question, found.steps), found)
-    if not _settles(model, found, floor):
-        found = _walked(priced, _eased(_PROOF, question), found)
-        floor = max(floor, _bound(model, _least(found)))
+    found, floor = _proved(question, priced, found, floor)
     if found.cost is None:
         if found.dropped is None:
             return None
         raise UndecidedError
     return _told_apart(question, [each.prices for each in priced], found.steps, floor)
+
+
+def _proved(
+    question: Question, priced: list[Priced], found: Found, floor: int | Fraction
+) -> tuple[Found, int | Fraction]:
+    """The best answer and its bound, once walks have gone through all lines, HiGHS looks in between."""
+    model = Model(question, ties=False)
+    efforts = (_QUICK, _PROOF) if len(question.lines) <= _FEW_LINES else (_PROOF,)
+    for effort in efforts:
+        if effort is _PROOF and not _settles(model, found, floor):
+            found = _known(question, model, _nearest(question, found.steps, floor), found)
+        if not _settles(model, found, floor):
+            found = _walked(priced, _eased(effort, question), found)
+            floor = max(floor, _bound(model, _least(found)))
+    return found, floor
 
 
 def _told_apart(question: Question, prices: list[Prices], steps: Steps, floor: int | Fraction) -> Answer:
@@ -115,9 +134,31 @@ def _told_apart(question: Question, prices: list[Prices], steps: Steps, floor: i
     priced = [Priced(part, each.scaled(dearer)) for part, each in zip(parts, prices, strict=True)]
     proved = int(floor * model.unit) if _value(question, steps) <= floor else None
     found = _known(question, model, steps, Found())
-    for effort in (*_GLANCES, _TIES):
-        found = _walked(priced, _eased(effort, question), found, proved)
-    return _answer(question, found.steps, max(floor, _bound(model, _least(found))))
+    if len(question.lines) <= _FEW_LINES or not _is_simple(question):
+        for effort in (*_GLANCES, _TIES):
+            found = _walked(priced, _eased(effort, question), found, proved)
+        floor = max(floor, _bound(model, _least(found)))
+        if _is_all(found) or not _is_simple(question):
+            return _answer(question, found.steps, floor)
+    return _answer(question, simplest(question, found.steps), floor)
+
+
+def _is_simple(question: Question) -> bool:
+    """Whether HiGHS can tell ties apart."""
+    return is_free(question) and len(question.purses) > 1 and len(question.lines) <= _MOST_BRANCHED
+
+
+def _is_all(found: Found) -> bool:
+    """Whether a walk has seen all that could be better."""
+    return found.dropped is None or (found.cost is not None and found.dropped > found.cost)
+
+
+def _nearest(question: Question, steps: Steps, floor: int | Fraction) -> Steps | None:
+    """Nearer trades that HiGHS finds; taxes are not told it."""
+    if len(question.lines) > _MOST_BRANCHED or question.tax is not None:
+        return None
+    branches = _BRANCHES if len(question.lines) <= _FEW_BRANCHED else _FEWER_BRANCHES
+    return Nearest(question, floor, branches).from_trades(steps or None)
 
 
 def _within_caps(question: Question, start: Steps | None) -> list[Steps]:
@@ -139,6 +180,8 @@ def _eased(effort: Effort, question: Question) -> Effort:
     lines = len(question.lines)
     if lines <= _FEW_LINES and effort is _PROOF and question.tax is None:
         return _THOROUGH
+    if lines > _FEW_BRANCHED and effort is _PROOF and len(question.purses) > 1:
+        return replace(effort, visits=effort.visits // 8)
     if lines > _MOST_AT_EASE and _is_capped(question):
         slower = 1 if question.tax is None else 2
         return replace(effort, visits=effort.visits * _MOST_AT_EASE**2 // (slower * lines**2))
@@ -162,7 +205,8 @@ def _walked(priced: list[Priced], effort: Effort, known: Found, proved: int | No
 
 def _settles(model: Model, found: Found, floor: int | Fraction) -> bool:
     """Whether no answer has a smaller φ than the one found."""
-    return found.cost is not None and found.cost <= floor * model.unit * model.units.whole
+    # Turnover is counted even where ties are not: it is less than one unit of φ.
+    return found.cost is not None and found.cost // model.units.whole <= floor * model.unit
 
 
 def _least(found: Found) -> int:
