@@ -13,6 +13,7 @@ from allocation.adapters.sql.attempts import SqlAttempts
 from allocation.adapters.sql.credentials import SqlCredentials
 from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
+from allocation.adapters.sql.drafts import SqlDrafts
 from allocation.adapters.sql.failures import SqlFailureLog
 from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
@@ -25,7 +26,7 @@ from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
 from allocation.market import Market
 from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Teams, Trail, User, Vault
-from allocation.presence import AttemptRows, Sessions
+from allocation.presence import AttemptRows, Drafts, Sessions
 from allocation.settings import Settings
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
@@ -47,6 +48,7 @@ class Workbench:
     failures: FailureLog
     sessions: Sessions
     attempts: AttemptRows
+    drafts: Drafts
     check_database: Callable[[], None]
 
     def demo(self) -> tuple[User, Store, Market]:
@@ -75,6 +77,7 @@ def workbench(settings: Settings) -> Workbench:
         SqlFailureLog(database),
         SqlSessions(database, vault, settings.idle_limit, settings.absolute_limit),
         SqlAttempts(database),
+        SqlDrafts(database),
         database.check,
     )
 

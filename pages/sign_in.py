@@ -17,7 +17,7 @@ from allocation.sign_in.id_token import Identity
 from allocation.sign_in.providers import Provider
 from allocation.trail import EventKind
 from allocation.utils import oauth
-from pages.shared import brand, local_entry, shell, state
+from pages.shared import brand, farewell, local_entry, shell, state
 from pages.shared.browser import START_PATH, browser_key, callback_address
 from pages.shared.cache import attempts, workbench
 from pages.shared.popup import SignInCancelledError, provider_answer, unless_error
@@ -74,6 +74,7 @@ def show_notice() -> None:
     notice = state.take_notice()
     if notice:
         st.info(notice, icon=":material/info:")
+    farewell.show()
 
 
 def show_demo() -> None:

@@ -19,7 +19,7 @@ from allocation.presence import AttemptRows
 
 LONGEST_VALUE = 4096
 _RANDOM_BYTES = 32
-_STATE, _DEPARTURE, _ANSWER = "sign_in_state", "sign_in_departure", "sign_in_answer"
+_STATE, _DEPARTURE, _ANSWER, _ADDRESS = "sign_in_state", "sign_in_departure", "sign_in_answer", "sign_in_address"
 _KEPT_FIELDS = ("code", "state", "iss", "error")
 
 
@@ -95,6 +95,17 @@ class Attempts:
         if departure is None or answer is None or self.collect(answer["state"], browser_key) is None:
             return None
         return departure, answer
+
+    def keep_address(self, browser_key: str, address: str) -> str:
+        """Keep an address that holds a secret, for this browser to go to once; returns what to ask for it with."""
+        ticket = secrets.token_urlsafe(_RANDOM_BYTES)
+        self._rows.put(ticket, browser_key, self._vault.seal(browser_key, _ADDRESS, address.encode()), self._now())
+        return ticket
+
+    def take_address(self, ticket: str, browser_key: str) -> str | None:
+        """The address that was kept under this ticket for this browser, once."""
+        row = self._rows.take(ticket, browser_key, self._now()) if browser_key else None
+        return self._opened(_ADDRESS, row.sealed_departure, browser_key).decode() or None if row else None
 
     def _is_ours(self, state: str, browser_key: str) -> bool:
         try:

@@ -19,6 +19,7 @@ CONNECTION_HEADER = "X-Evenkeel-Connection"
 OUR_HEADERS = (BROWSER_HEADER, SESSION_HEADER, CONNECTION_HEADER)
 CALLBACK_PATH = "/oauth/callback"
 START_PATH = "/oauth/start"
+LEAVE_PATH = "/oauth/leave"
 ENTER_PATH = "/session/enter"
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from allocation import bootstrap
 from allocation.bootstrap import Workbench
+from allocation.drafting import DraftKeeper
 from allocation.settings import Settings, load_settings
 from allocation.sign_in.attempts import Attempts
 from allocation.sign_in.demos import Demos
@@ -64,3 +65,9 @@ def attempts() -> Attempts:
     """Who is at a provider just now."""
     bench = workbench()
     return Attempts(bench.attempts, bench.vault)
+
+
+@st.cache_resource(show_spinner=False)
+def drafts() -> DraftKeeper:
+    """What users were about to change."""
+    return DraftKeeper(workbench().drafts)

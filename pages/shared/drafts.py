@@ -1,4 +1,4 @@
-"""The what-if of each account in this browser session: nothing typed is lost by a rerun or by a visit to another page."""
+"""The what-if of each account: nothing typed is lost by a rerun, a visit to another page, a refresh, or a session's end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,9 @@ import streamlit as st
 from allocation.desk import Draft, apply_edits, desk_symbols, fits
 from allocation.errors import AllocationError, TargetError
 from allocation.model import Portfolio
+from allocation.ports import User
 from allocation.trade_plan import TradePlan
+from pages.shared.cache import drafts
 
 NOTHING_DRAFTED = Draft({})
 
@@ -27,6 +29,7 @@ class Bench:
     symbols: tuple[str, ...]
     begun: bool = False
     first: Draft = NOTHING_DRAFTED
+    restored: Draft | None = None
     epoch: int = 0
     mistyped: str = ""
     notice: str = ""
@@ -58,6 +61,9 @@ class Bench:
         if first is not None:
             self.begun, self.first = True, first
             self.start_grid(replace(first, percents={**first.percents, **self.draft.percents}), portfolio)
+        if self.begun and self.restored is not None:
+            self.start_grid(self.restored, portfolio)
+            self.restored = None
 
     def change(self, verb: Callable[[Draft], Draft], portfolio: Portfolio) -> None:
         """Apply a verb of the desk; what it refuses becomes the notice."""
@@ -75,13 +81,13 @@ class Bench:
         return self.plan
 
 
-def bench_of(portfolio: Portfolio, start: Callable[[], Draft | None]) -> Bench:
+def bench_of(user: User, portfolio: Portfolio, start: Callable[[], Draft | None]) -> Bench:
     """The account's bench, with a grid whose rows are the account's lines of now."""
-    key = f"rebalance.{portfolio.account.id}.bench"
+    key, account_id = f"rebalance.{portfolio.account.id}.bench", portfolio.account.id
     if key not in st.session_state:
-        st.session_state[key] = Bench(
-            portfolio.account.id, NOTHING_DRAFTED, NOTHING_DRAFTED, desk_symbols(portfolio, NOTHING_DRAFTED)
-        )
+        symbols = desk_symbols(portfolio, NOTHING_DRAFTED)
+        restored = None if user.demo else drafts().find(user.id, account_id)
+        st.session_state[key] = Bench(account_id, NOTHING_DRAFTED, NOTHING_DRAFTED, symbols, restored=restored)
     bench: Bench = st.session_state[key]
     bench.begin(start, portfolio)
     if bench.grid_key not in st.session_state or bench.symbols != desk_symbols(portfolio, bench.base):
@@ -90,3 +96,9 @@ def bench_of(portfolio: Portfolio, start: Callable[[], Draft | None]) -> Bench:
     if not fits(bench.symbols, st.session_state.get(bench.grid_key)):
         bench.start_grid(bench.draft, portfolio)
     return bench
+
+
+def keep_draft(user: User, bench: Bench, *, edited: bool) -> None:
+    """Have what was typed outlive this browser session; does not wait for it to be written. A demo keeps nothing."""
+    if bench.begun and not bench.mistyped and not user.demo:
+        drafts().keep(user.id, bench.account_id, bench.draft if edited else None)

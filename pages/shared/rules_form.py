@@ -9,6 +9,7 @@ import streamlit as st
 from allocation.model import Account, Portfolio
 from allocation.money import to_decimal
 from allocation.rules import Objective, OutsideTarget, Rules, Selling
+from pages.shared.state import signed_in
 
 T = TypeVar("T")
 
@@ -95,6 +96,7 @@ def _more_rules(account: Account) -> Rules:
     return Rules(cash_reserve=reserve, outside_target=outside, objective=objective)
 
 
+@signed_in
 def _reset_rules(account: Account) -> None:
     """Callback: every rule of this account as it was before anybody touched it."""
     for name, plain in _PLAIN.items():

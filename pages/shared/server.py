@@ -27,6 +27,7 @@ from pages.shared.browser import (
     CONNECTION_HEADER,
     COOKIE,
     ENTER_PATH,
+    LEAVE_PATH,
     OUR_HEADERS,
     SESSION_COOKIE,
     SESSION_HEADER,
@@ -95,6 +96,13 @@ def start(request: Request) -> Response:
     return RedirectResponse(url, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
+def leave(request: Request) -> Response:
+    """To the provider's own sign-out: its address names the user's token, so it is in no page and works once."""
+    browser, headers = _browser_of(request.scope), {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    address = attempts().take_address(request.query_params.get("ticket", ""), browser)
+    return RedirectResponse(address or "/", 303, headers=headers)
+
+
 def enter(request: Request) -> Response:
     """Where a browser fetches the cookie of a session that began a moment ago: as an image, so that the page stays."""
     cookie, headers = secrets.token_urlsafe(32), {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -136,6 +144,7 @@ ROUTES = [
     Route(CALLBACK_PATH, callback),
     Route(f"{START_PATH}/{{provider}}", start),
     Route(ENTER_PATH, enter),
+    Route(LEAVE_PATH, leave),
     *operations.ROUTES,
 ]
 MIDDLEWARE = [Middleware(Requests), Middleware(Edge), Middleware(operations.OwnCounts)]

@@ -9,11 +9,10 @@ from streamlit.navigation.page import Page
 from allocation.allocation import Session, select_account
 from allocation.errors import AccountNotFoundError, SettingsError
 from allocation.model import Account
-from pages.shared import brand, invitation, metrics, state
+from pages.shared import brand, ending, invitation, metrics, state
 from pages.shared.browser import ENTER_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
-WATCH_SECONDS = 5
 _PICKER = "shell.account"
 _OUT_OF_THE_WAY = "<style>.st-key-shell-cookie {position: absolute; opacity: 0;}</style>"
 
@@ -61,7 +60,7 @@ def show() -> None:
         state.selected_account(session)
         _fetch_cookie()
         _sidebar(session)
-        _watch()
+        ending.watch()
     with metrics.one_run(page.title):
         page.run()
     state.tell_aside()
@@ -150,10 +149,3 @@ def _choose() -> None:
 
 def _name_of(account: Account) -> str:
     return " · ".join(filter(None, (account.name, account.masked_number)))
-
-
-@st.fragment(run_every=WATCH_SECONDS)
-def _watch() -> None:
-    """Clear this tab soon after the session ended in another one."""
-    if state.ended_elsewhere():
-        st.rerun()

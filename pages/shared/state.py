@@ -17,6 +17,7 @@ from allocation.presence import LiveSession, Proof
 from allocation.sign_in.demos import Demo
 from allocation.sign_in.handshake import Handshake
 from allocation.trail import EventKind
+from pages.shared import farewell
 from pages.shared.browser import browser_key, connection_name, device, session_key
 from pages.shared.cache import demos, workbench
 from pages.shared.requests import bind_run
@@ -67,9 +68,9 @@ def current_session() -> Session | None:
         _forget_everything()
         say(_ENDED)
     # A tab that shows sign-in stays with it until its visitor decides, whatever another tab has opened meanwhile.
-    found = None if st.session_state.get(_STRANGER) else _of_this_browser()
+    found = None if st.session_state.get(_STRANGER) == connection_name() else _of_this_browser()
     if found is None:
-        st.session_state[_STRANGER] = True
+        st.session_state[_STRANGER] = connection_name()
         return None
     take_notice()  # nothing ended for somebody who is signed in
     st.session_state[_SIGNED_IN] = found
@@ -116,12 +117,22 @@ def begin_demo() -> None:
 def sign_out() -> None:
     """End the session here and in every other tab."""
     kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    live = live_session()
     if kept and kept.handle and workbench().sessions.end(kept.handle, datetime.now(UTC)):
         workbench().trail.record(EventKind.SIGN_OUT, user_id=kept.session.user.id, session=kept.handle)
     _end_what_this_browser_began()
     _forget_everything()
+    if live:
+        farewell.begin(live.handle, live.provider)
     st.query_params.pop(_ACCOUNT, None)  # whoever comes next has no use for it
     say("You are signed out.")
+
+
+def _used() -> None:
+    """To have come here is use enough."""
+
+
+stay = signed_in(_used)
 
 
 def live_session() -> LiveSession | None:

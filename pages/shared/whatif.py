@@ -18,7 +18,7 @@ from allocation.targets import TargetAllocation
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, value_portfolio
 from pages.shared import metrics
-from pages.shared.drafts import Bench, bench_of
+from pages.shared.drafts import Bench, bench_of, keep_draft
 from pages.shared.look import literal
 from pages.shared.state import require_session, signed_in
 
@@ -67,10 +67,13 @@ def look_up(session: Session) -> View:
     def quotes_of(symbols: tuple[str, ...]) -> Mapping[str, Quote]:
         return session.market.known(symbols, portfolio, manual)
 
-    bench = bench_of(portfolio, lambda: first_draft(portfolio, saved, quotes_of(portfolio.symbols)))
+    bench = bench_of(session.user, portfolio, lambda: first_draft(portfolio, saved, quotes_of(portfolio.symbols)))
     quotes = quotes_of(desk.desk_symbols(portfolio, bench.draft))
     why_not_save = session.accounts.why_not(authorisation.Verb.CHANGE_TARGET)
-    return View(portfolio, saved, quotes, value_portfolio(portfolio, quotes), bench, datetime.now(UTC), why_not_save)
+    value, now = value_portfolio(portfolio, quotes), datetime.now(UTC)
+    view = View(portfolio, saved, quotes, value, bench, now, why_not_save)
+    keep_draft(session.user, bench, edited=view.edited)
+    return view
 
 
 def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Mapping[str, Quote]) -> Draft | None:

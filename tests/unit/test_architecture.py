@@ -30,7 +30,9 @@ LAYERS = {
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy", "numba")),
     "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
     "ports": Layer(("ports", "presence"), knows=("core",)),
-    "story": Layer(("accounts", "market", "price_text", "allocation", "execution"), knows=("core", "ports")),
+    "story": Layer(
+        ("accounts", "drafting", "market", "price_text", "allocation", "execution"), knows=("core", "ports")
+    ),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),
     "presentation": Layer(("report", "figures", "history"), knows=("core",), libraries=("pandas", "plotly")),
