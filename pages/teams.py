@@ -1,7 +1,5 @@
 """Who else may see my accounts? Teams with their members and roles, invitations, and what is shared with whom."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from allocation.allocation import Session
@@ -11,7 +9,7 @@ from allocation.model import Account
 from allocation.teams import LONGEST_TEAM_NAME, Invitation, Member, Share, Team
 from pages.shared import invitation
 from pages.shared.cache import workbench
-from pages.shared.look import account_label, count, literal
+from pages.shared.look import account_label, literal
 from pages.shared.sharing import MEANS, MEANS_IN_TEAM, ask_role, attempt, show_outcome
 from pages.shared.state import require_session, signed_in
 
@@ -35,7 +33,7 @@ def show_page() -> None:
         "theirs in the team, and the one up to which the account is shared."
     )
     teams = workbench().teams.teams(session.user.id)
-    if not teams:
+    if not teams and not invitation.held():
         show_empty()
     accounts = shareable(session)
     for team in teams:
@@ -215,8 +213,7 @@ def show_inviting(team: Team) -> None:
 
 def show_invitation(team: Team, sent: Invitation) -> None:
     """An open invitation, and the way to withdraw it."""
-    days = max((sent.expires_at - datetime.now(UTC)).days, 0)
-    left = f"valid for {count(days, 'more day')}" if days else "valid until later today"
+    left = f"valid until {sent.expires_at.day} {sent.expires_at:%b %Y}"
     with st.container(horizontal=True, vertical_alignment="center", key=f"teams-invitation-{sent.id}"):
         st.caption(f":material/mail: Open link for a {sent.role} by {literal(sent.invited_by)}, {left}")
         st.button("Withdraw", key=f"teams.withdraw.{sent.id}", on_click=withdraw, args=(team.id, sent.id))

@@ -24,7 +24,7 @@ def show_account(session: Session, account: Account) -> None:
     """One account as a card: what it is, what it is worth, and what can be done with it."""
     portfolio = session.store.portfolio(session.user.id, account.id)
     with st.container(border=True, key=f"accounts-card-{account.id}"):
-        about, worth, actions = st.columns([5, 4, 3], vertical_alignment="center")
+        about, worth, actions = st.columns([4, 3, 4], vertical_alignment="center")
         with about:
             st.subheader(literal(account.name), anchor=False)
             st.caption(literal(facts_of(portfolio)))
