@@ -46,7 +46,7 @@ LAYERS = {
         ("settings",), knows=("core", "sign_in"), libraries=("pydantic", "pydantic_settings", "platformdirs")
     ),
     "roots": Layer(
-        ("bootstrap", "upkeep", "users", "__main__", "__init__"),
+        ("bootstrap", "upkeep", "support", "users", "__main__", "__init__"),
         knows=(
             "core",
             "verify",
@@ -188,7 +188,7 @@ def test_the_check_of_a_plan_shares_nothing_with_what_made_it() -> None:
 
 
 def test_only_the_composition_root_names_an_adapter() -> None:
-    may = {"allocation.bootstrap", "allocation.upkeep"}
+    may = {"allocation.bootstrap", "allocation.upkeep", "allocation.support"}
     outside = [ROOT / "app.py", *files(PAGES), *(p for p in files(PACKAGE) if "adapters" not in p.parts)]
     found = [each for path in outside for each in imports_of(path) if each.imported.startswith("allocation.adapters")]
 
