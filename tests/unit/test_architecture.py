@@ -73,7 +73,6 @@ LAZY_EXCEPTIONS = {("allocation.trade_plan", "allocation.report")}
 # What the solver shares with nobody: an error in it must not be able to hide itself from the check.
 THE_SOLVERS_SIDE = {"allocation.solver", "allocation.planning", "allocation.plan", "allocation.taxes"}
 # What is shown to a visitor who is not signed in yet, and the frame that tells the two apart.
-BEFORE_SIGN_IN = {"sign_in.py", "popup.py", "shell.py"}
 
 
 @dataclass(frozen=True)
@@ -248,17 +247,3 @@ def test_a_page_first_of_all_asks_for_the_session(path: Path) -> None:
 )
 def test_the_guard_is_recognised(source: str, guarded: bool) -> None:
     assert is_guarded(ast.parse(source)) is guarded
-
-
-def test_what_runs_without_its_page_asks_for_the_session_itself() -> None:
-    """A fragment or a dialog runs again by itself, past the page's own check."""
-    apart = [
-        (f"{path.name}: {function.name}", function)
-        for path in files(PAGES)
-        if path.name not in BEFORE_SIGN_IN
-        for function in ast.walk(tree_of(path))
-        if isinstance(function, ast.FunctionDef)
-        and any(ast.unparse(d).startswith(("st.fragment", "st.dialog")) for d in function.decorator_list)
-    ]
-
-    assert [name for name, function in apart if not begins_with_the_guard(function.body)] == []
