@@ -49,6 +49,31 @@ def test_an_account_that_is_closed_has_the_one_best_plan(unit: int) -> None:
     assert closed > 100
 
 
+def test_a_plan_closed_in_doubt_is_the_best_whichever_way_the_gaps_are_off() -> None:
+    chance, closed, grain = random.Random(5), 0, 1 << 30
+    for _ in range(200):
+        rough, money = drawn(chance, 1)
+        lines = rough._replace(
+            **{name: [n * grain for n in getattr(rough, name)] for name in ("step", "gap", "spent", "rate")}
+        )
+        cash = money._replace(free=money.free * grain, target=money.target * grain)
+        steps = [0] * len(lines.step)
+
+        done, _ = settle_plain(lines, 0, len(steps), cash, 1.0, new_room(len(steps)), steps)
+
+        closed += done
+        for way in (-1, 1) if done else ():
+            off = lines._replace(gap=[gap + way * chance.choice((-1, 1)) for gap in lines.gap])
+            assert best_plans(off, cash) == [tuple(steps)]
+    assert closed > 50
+
+
+def test_doubt_as_large_as_a_step_closes_nothing() -> None:
+    lines, cash = drawn(random.Random(1), 1)
+
+    assert not settle_plain(lines, 0, len(lines.step), cash, 50.0, new_room(len(lines.step)), [0] * len(lines.step))[0]
+
+
 def test_an_account_with_costs_or_a_limit_is_left_to_others() -> None:
     lines, cash = drawn(random.Random(0), 1)
     count = len(lines.step)
