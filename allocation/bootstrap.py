@@ -28,6 +28,7 @@ from allocation.market import Market
 from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Teams, Trail, User, Vault
 from allocation.presence import AttemptRows, Drafts, Sessions
 from allocation.settings import Settings
+from allocation.trail import EventKind
 
 __all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
 
@@ -63,7 +64,8 @@ def workbench(settings: Settings) -> Workbench:
         SettingsError: the database cannot be opened, or the settings contradict one another.
     """
     database = open_database(settings.database_url.get_secret_value())
-    trail, vault = SqlTrail(database), open_vault(key_place(settings), database)
+    trail = SqlTrail(database)
+    vault = open_vault(key_place(settings), database, trail)
     return Workbench(
         settings,
         SqlDirectory(database),
@@ -89,7 +91,7 @@ def key_place(settings: Settings) -> KeyPlace:
     return KeysInKeyring() if settings.keys_from == "keyring" else KeysInFile(settings.key_file)
 
 
-def open_vault(place: KeyPlace, database: Database) -> AesVault:
+def open_vault(place: KeyPlace, database: Database, trail: Trail | None = None) -> AesVault:
     """The vault with the keys of this place; a first key is made where nothing was sealed yet.
 
     Raises:
@@ -105,7 +107,19 @@ def open_vault(place: KeyPlace, database: Database) -> AesVault:
             "`python -m allocation keys forget` removes what no key opens, and its owners connect again."
         )
         raise SettingsError(message, ("secret_keys",))
-    return AesVault(keys or place.make(), place.read)
+    return AesVault(keys or place.make(), place.read, _noted_in(trail) if trail else _not_noted)
+
+
+def _noted_in(trail: Trail) -> Callable[[str, str], None]:
+    def note(user_id: str, name: str) -> None:
+        if user_id:  # an attempt to sign in is nobody's yet
+            trail.record(EventKind.TOKEN_UNREADABLE, name.partition(":")[0], user_id=user_id)
+
+    return note
+
+
+def _not_noted(_user_id: str, _name: str) -> None:
+    """Where there is no trail."""
 
 
 def _quote_source(settings: Settings) -> QuoteSource | None:

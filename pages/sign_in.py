@@ -18,8 +18,9 @@ from allocation.sign_in.providers import Provider
 from allocation.trail import EventKind
 from allocation.utils import oauth
 from pages.shared import brand, farewell, local_entry, shell, state
+from pages.shared.address import visitor_address
 from pages.shared.browser import START_PATH, browser_key, callback_address
-from pages.shared.cache import attempts, workbench
+from pages.shared.cache import attempts, refusals_to_note, workbench
 from pages.shared.popup import SignInCancelledError, provider_answer, unless_error
 
 _log = logging.getLogger("evenkeel.sign_in")
@@ -148,7 +149,8 @@ def sentence_on(error: SignInRefusedError | ProviderUnreachableError, provider: 
     if isinstance(error, SignInCancelledError):
         return "Sign-in was cancelled. You can try again."
     _log.warning("%s: refused: %s", provider, error.reason)
-    workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, reason=error.reason)
+    if refusals_to_note().allows(visitor_address()):  # a machine that makes up answers must not fill the trail
+        workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, reason=error.reason)
     return str(error)
 
 

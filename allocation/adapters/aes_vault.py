@@ -26,12 +26,17 @@ class AesVault:
     Args:
         keys: at least one.
         read_again: asked when something was sealed with a key unknown here: another process may have changed them.
+        unreadable: told the user and the name of what did not open, to be written down.
     """
 
     def __init__(
-        self, keys: Iterable[SealingKey], read_again: Callable[[], tuple[SealingKey, ...]] | None = None
+        self,
+        keys: Iterable[SealingKey],
+        read_again: Callable[[], tuple[SealingKey, ...]] | None = None,
+        unreadable: Callable[[str, str], None] = lambda _user_id, _name: None,
     ) -> None:
         self._read_again = read_again
+        self._unreadable = unreadable
         self._use(tuple(keys))
 
     def seal(self, user_id: str, name: str, secret: bytes) -> bytes:
@@ -41,18 +46,25 @@ class AesVault:
 
     def open(self, user_id: str, name: str, sealed: bytes) -> bytes:
         """The secret again; raises `TokenUnreadableError` for anything this vault did not seal for this user and name."""
-        cipher = self._cipher(key_id_of(sealed)) if len(sealed) >= SHORTEST else None
-        if cipher is None:
+        secret = self._opened(user_id, name, sealed)
+        if secret is None:
+            self._unreadable(user_id, name)
             raise TokenUnreadableError
-        header, nonce = sealed[:HEADER_BYTES], sealed[HEADER_BYTES : HEADER_BYTES + _NONCE_BYTES]
-        try:
-            return cipher.decrypt(nonce, sealed[HEADER_BYTES + _NONCE_BYTES :], _bound_to(header, user_id, name))
-        except InvalidTag:
-            raise TokenUnreadableError from None
+        return secret
 
     def seals_with(self, sealed: bytes) -> bool:
         """Whether this was sealed with the key that seals now."""
         return key_id_of(sealed) == self._first
+
+    def _opened(self, user_id: str, name: str, sealed: bytes) -> bytes | None:
+        cipher = self._cipher(key_id_of(sealed)) if len(sealed) >= SHORTEST else None
+        if cipher is None:
+            return None
+        header, nonce = sealed[:HEADER_BYTES], sealed[HEADER_BYTES : HEADER_BYTES + _NONCE_BYTES]
+        try:
+            return cipher.decrypt(nonce, sealed[HEADER_BYTES + _NONCE_BYTES :], _bound_to(header, user_id, name))
+        except InvalidTag:
+            return None
 
     def _cipher(self, key_id: bytes) -> AESGCM | None:
         if key_id and key_id not in self._ring and self._read_again is not None:

@@ -14,6 +14,7 @@ from allocation.sign_in.local import LocalAccounts
 from allocation.sign_in.patience import Patience
 from allocation.sign_in.providers import is_loopback
 from allocation.sign_in.second_factor import SecondFactors
+from allocation.sign_in.throttle import Throttle
 
 _SETUP_CODE_BYTES = 8
 
@@ -52,6 +53,12 @@ def second_factors() -> SecondFactors:
     """The second factors of local accounts."""
     bench = workbench()
     return SecondFactors(bench.credentials, bench.vault, Patience(bench.failures), bench.trail)
+
+
+@st.cache_resource(show_spinner=False)
+def refusals_to_note() -> Throttle:
+    """How many refused answers of a provider's sign-in from one address are written into the trail."""
+    return Throttle(at_once=20, each_second=1 / 60)
 
 
 @st.cache_resource(show_spinner=False)

@@ -48,7 +48,11 @@ def start_log() -> None:
     else:
         hide_always(settings.secrets())
         as_json = None if settings.log == "auto" else settings.log == "json"
-        start_lines(as_json=as_json, file=settings.log_file, before_each=bind_run)
+        try:
+            start_lines(as_json=as_json, file=settings.log_file, before_each=bind_run)
+        except OSError as error:
+            start_lines(as_json=as_json, before_each=bind_run)
+            _log.error("EVENKEEL_LOG_FILE cannot be written: %s. The log goes to standard error alone.", error.strerror)
     # Streamlit gives each of its loggers a handler of its own, those to come as well.
     streamlit_logger.setup_formatter = leave_to_us
 

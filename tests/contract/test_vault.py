@@ -105,6 +105,19 @@ def test_the_refusal_tells_what_to_do_and_nothing_of_what_was_there(vault: Vault
     assert not refusal.value.culprits
 
 
+def test_what_does_not_open_is_told_by_user_and_name_alone() -> None:
+    told: list[tuple[str, str]] = []
+    vault = AesVault([KEY], unreadable=lambda user_id, name: told.append((user_id, name)))
+    sealed = vault.seal("u1", SECOND_FACTOR, SECRET)
+
+    vault.open("u1", SECOND_FACTOR, sealed)
+    for found in (sealed[:-1], SECRET, b""):
+        with pytest.raises(TokenUnreadableError):
+            vault.open("u1", SECOND_FACTOR, found)
+
+    assert told == [("u1", SECOND_FACTOR)] * 3
+
+
 def test_a_key_never_shows_itself() -> None:
     assert "\\x01\\x02" not in repr(KEY)
     assert repr(KEY) == "SealingKey()"

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from allocation.__main__ import main
 from allocation.adapters.sql.tables import app_user, sealed_secret
 from allocation.bootstrap import Workbench, workbench
-from allocation.errors import SettingsError
+from allocation.errors import SettingsError, TokenUnreadableError
 from allocation.settings import load_settings
 from allocation.trail import EventKind
 from allocation.vault import secret_named
@@ -106,6 +106,18 @@ def test_a_lost_key_stops_the_server_until_it_is_back_or_what_it_sealed_is_forgo
 
     assert told(capsys, "keys", "forget") == (0, {"forgotten": 1})
     workbench(load_settings())
+
+
+def test_a_secret_that_does_not_open_is_in_its_users_history() -> None:
+    bench = workbench(load_settings())
+    sealed = bench.vault.seal("ann", secret_named("broker"), b"hush")
+
+    for user in ("bob", ""):
+        with pytest.raises(TokenUnreadableError):
+            bench.vault.open(user, secret_named("broker"), sealed)
+
+    assert [(line.kind, line.subject) for line in bench.trail.of_user("bob")] == [("token_unreadable", "secret")]
+    assert bench.trail.head()[0] == 1
 
 
 def test_keys_are_listed_by_their_ids_alone(installation: Path, capsys: pytest.CaptureFixture[str]) -> None:
