@@ -156,6 +156,22 @@ def test_three_trades_over_three_accounts_are_used_where_they_bring_most() -> No
 
     plan = plan_facts(read_request(json.dumps(request)).to_facts())
 
-    # Selling AAPL and buying 7 VTI in main, and 35 BND in the IRA, comes to 638.
+    # Selling AAPL and buying 7 VTI in main, and 35 BND in the IRA, would come to 638.01.
     assert plan.objective.value < 639
     assert len(plan.trades) == 3
+
+
+def test_a_limit_on_trades_leaves_equal_plans_to_the_order_of_symbols_where_another_line_is_farthest_off() -> None:
+    held = {"S1": "900", "S2": "1", "S3": "0.08"}
+    prices = {"S0": ("9.12", "1"), "S1": ("0.05", "100"), "S2": ("11.19", "1"), "S3": ("500", "0.01")}
+    request = {
+        "accounts": [{"id": "main", "positions": [{"symbol": s, "quantity": q} for s, q in held.items()]}],
+        "securities": {s: {"price": price, "increment": step} for s, (price, step) in prices.items()},
+        "target": {"weights": {"S0": "0.25", "S1": "0.25"}},
+        "rules": {"objective": "l1", "max_trades": 2},
+    }
+
+    plan = plan_facts(read_request(json.dumps(request)).to_facts())
+
+    # S1 300 and S3 0.07 come to the same turnover and the same deviations but for S2's, which is the largest.
+    assert {trade.symbol: float(trade.quantity) for trade in plan.trades} == {"S1": 400, "S3": 0.06}

@@ -11,6 +11,7 @@ from allocation.solver import solve
 from allocation.solver.coupled.judge import Outcome, judge
 from allocation.solver.coupled.pricing import Priced
 from allocation.solver.coupled.separable import as_problem, part_of
+from allocation.solver.problem import Line
 from allocation.solver.question import Question
 
 # Sets solved, and sets listed at most.
@@ -154,10 +155,18 @@ def _sets(
 def _try(question: Question, chosen: tuple[int, ...]) -> tuple[Outcome, tuple[int, ...]] | None:
     """The best answer in which only these lines trade."""
     free, still = sorted(chosen), (0,) * len(question.lines)
-    solution = solve(part_of(question, free, still))
+    problem = part_of(question, free, still)
+    solution = solve(replace(problem, lines=(*problem.lines, *_farthest(question, set(free)))))
     if solution is None:
         return None
-    moved = dict(zip(free, solution.steps, strict=True))
+    moved = dict(zip(free, solution.steps, strict=False))
     steps = tuple(moved.get(i, 0) for i in range(len(still)))
     outcome = judge(question, steps)
     return None if outcome is None else (outcome, steps)
+
+
+def _farthest(question: Question, free: set[int]) -> tuple[Line, ...]:
+    """A line at rest as far off as the farthest cell that these lines do not move: nearer deviations are then all alike."""
+    moved = {cell for i in free for cell, _ in question.lines[i].worth}
+    offs = [abs(cell.held - cell.target) for n, cell in enumerate(question.cells) if n not in moved]
+    return (Line(1, max(offs), 0, weight=0),) if offs else ()
