@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         if url is not None and not is_safe_url(url):
             msg = "must be an https address such as https://evenkeel.example.com (http only for this machine)"
             raise ValueError(msg)
+        if url is not None and urlsplit(url).path.strip("/"):
+            msg = "must have no path: Evenkeel needs a host name of its own, such as https://evenkeel.example.com"
+            raise ValueError(msg)
         return url and url.rstrip("/")
 
     @property

@@ -35,6 +35,7 @@ class OpenIdProvider(ThreadingHTTPServer):
         self.key = _SIGNING_KEY
         self.codes: dict[str, dict[str, str]] = {}
         self.token_requests = 0
+        self.revoked: list[tuple[str, str]] = []
         self.auth_method = "client_secret_basic"
         self.page_headers: dict[str, str] = {}
         self.change_claims: Callable[[dict[str, Any]], Any] = lambda claims: None
@@ -105,17 +106,27 @@ class _Handler(BaseHTTPRequestHandler):
                 "token_endpoint": f"{self.server.issuer}/token",
                 "jwks_uri": f"{self.server.issuer}/keys",
                 "token_endpoint_auth_methods_supported": [self.server.auth_method],
+                "revocation_endpoint": f"{self.server.issuer}/revoke",
+                "end_session_endpoint": f"{self.server.issuer}/sign-out",
             }
             self.server.change_discovery(document)
             self._json(200, document)
         elif path == "/keys":
             self._json(200, {"keys": [self.server.key.as_dict(private=False)]})
+        elif path == "/sign-out":
+            back = parse_qs(urlsplit(self.path).query)["post_logout_redirect_uri"][0]
+            self._send(303, "text/plain", b"", {"Location": back})
         elif path == "/authorize":
             self._consent_page()
         else:
             self._json(404, {"error": "not_found"})
 
     def do_POST(self) -> None:
+        if urlsplit(self.path).path == "/revoke":
+            form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            self.server.revoked.append((form["token_type_hint"], form["token"]))
+            self._send(200, "text/plain", b"", {})
+            return
         self.server.token_requests += 1
         form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         refusal = self._refusal(form)

@@ -66,6 +66,20 @@ def is_our_own(origin: str | None, host: str, base_url: str | None, *, secure: b
     return not this_machine_only or is_loopback(parts.hostname or "")
 
 
+def refuse_base_path(base_path: str) -> None:
+    """Refuse to start under a path: our gates and the addresses providers answer to are at the root of a host.
+
+    Raises:
+        SettingsError: always, when there is such a path.
+    """
+    if base_path.strip("/"):
+        message = (
+            f"server.baseUrlPath is {base_path[:40]!a}, and Evenkeel cannot be served under a path. Give it a host name of "
+            "its own, such as https://evenkeel.example.com, and take server.baseUrlPath out."
+        )
+        raise SettingsError(message, ("server.baseUrlPath",))
+
+
 def is_secure(scope: Scope) -> bool:
     """Whether the browser came over https: to us, to a proxy we may believe, or to the https address people use."""
     base_url = _base_url()

@@ -213,6 +213,8 @@ def _dressed(scope: Scope, send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in protection(secure=is_secure(scope)).items():
                 headers.setdefault(name, value)
+            if scope["path"].startswith(_FILES_OF_USERS):
+                headers["Cache-Control"] = "no-store"
             if not scope["path"].startswith((_COMPONENT_PATH, CALLBACK_PATH)):
                 headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
                 _name_browser(scope, headers)

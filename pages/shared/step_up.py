@@ -12,6 +12,7 @@ from allocation.trail import EventKind
 from pages.shared import state
 from pages.shared.address import visitor_address
 from pages.shared.cache import local_accounts, second_factors, workbench
+from pages.shared.provider_again import ask_again
 
 _PASSED = "step_up.passed"
 
@@ -48,7 +49,7 @@ def _ask(purpose: str) -> None:
     if live.provider is None:
         _ask_local(session.user, live, purpose)
     else:
-        _ask_provider(live)
+        _ask_provider(session.user, live, purpose)
 
 
 def _ask_local(user: User, live: LiveSession, purpose: str) -> None:
@@ -81,8 +82,12 @@ def _ask_local(user: User, live: LiveSession, purpose: str) -> None:
     st.rerun()
 
 
-def _ask_provider(live: LiveSession) -> None:
-    """Only the provider can say; a new sign-in there is a new proof."""
-    title = next((p.title for p in workbench().settings.providers if p.name == live.provider), live.provider)
-    st.markdown(f"You signed in with {title}. Sign out, sign in again and come back within a quarter of an hour.")
-    st.button("Sign out", key="step_up.sign_out", icon=":material/logout:", on_click=state.sign_out)
+def _ask_provider(user: User, live: LiveSession, purpose: str) -> None:
+    """Only the provider can say, and only by a sign-in of just now: what it remembers of an earlier one is no proof."""
+    provider = next((p for p in workbench().settings.providers if p.name == live.provider), None)
+    if provider is None:
+        st.markdown("The provider you signed in with is no longer configured. Ask whoever runs Evenkeel.")
+    elif ask_again(user, live.handle, provider):
+        workbench().trail.record(EventKind.STEP_UP, purpose, provider=provider.name)
+        st.session_state[_PASSED] = purpose
+        st.rerun()

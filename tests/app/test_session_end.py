@@ -1,15 +1,17 @@
 """The end of a session, without a browser: told before it comes, put off by a button, and what was typed is there again."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from allocation.model import Account, Portfolio, Position, Quote
 from allocation.ports import User
 from allocation.presence import LiveSession
 from allocation.sign_in.ending import ending_of
 from pages.shared import ending
-from pages.shared.cache import workbench
+from pages.shared.cache import drafts, workbench
 from tests.app.conftest import OpenApp, button, fetch_cookie, said
 from tests.app.test_sign_in_page import PASSWORD, enter
 
@@ -88,3 +90,39 @@ def test_signing_out_everywhere_ends_this_tab_as_well(jane: AppTest) -> None:
     jane.run()
 
     assert "Sign out" not in {b.label for b in jane.button}
+
+
+@pytest.fixture
+def jane_with_account(jane: AppTest) -> AppTest:
+    holdings = (Position("VTI", Decimal(10)), Position("BND", Decimal(30)))
+    workbench().store.save_portfolios(
+        only_session().user.id, [Portfolio(Account("ira", "IRA"), holdings, Decimal(100))]
+    )
+    for symbol, price in (("VTI", 250), ("BND", 70)):
+        quote = Quote(symbol, Decimal(price), "USD", datetime.now(UTC), "by hand")
+        workbench().store.save_manual_price(only_session().user.id, quote)
+    return jane.switch_page("pages/rebalance.py").run()
+
+
+def may_reset(app: AppTest) -> bool:
+    return not button(app, "Reset").disabled
+
+
+def test_a_what_if_is_there_again_after_a_refresh_and_after_signing_in_again(
+    jane_with_account: AppTest, open_app: OpenApp, cookies: dict[str, str]
+) -> None:
+    assert not may_reset(jane_with_account)
+    button(jane_with_account, "Equal weights").click().run()
+    assert may_reset(jane_with_account)
+
+    refreshed = open_app().switch_page("pages/rebalance.py").run()
+    assert may_reset(refreshed)
+    button(refreshed, "Sign out").click().run()
+    again = enter(open_app(), "jane", PASSWORD, "Sign in").switch_page("pages/rebalance.py").run()
+    assert may_reset(again)
+    button(again, "Reset").click().run()
+    assert not may_reset(again)
+    assert drafts().settle()
+    fetch_cookie(again, cookies, "t" * 43)
+
+    assert not may_reset(open_app().switch_page("pages/rebalance.py").run())

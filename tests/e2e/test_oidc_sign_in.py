@@ -169,3 +169,18 @@ def test_answers_made_up_in_the_browser_sign_nobody_in(page: Page, app: RunningA
         expect(page.get_by_text("Sign-in did not complete. Try again.")).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
     assert provider.token_requests == asked_before
+
+
+def test_signing_out_revokes_what_the_provider_gave_and_offers_its_own_sign_out(
+    page: Page, app: RunningApp, provider: OpenIdProvider
+) -> None:
+    page.goto(app.url)
+    answer(page, "Approve")
+    page.get_by_role("button", name="Sign out").click()
+
+    page.get_by_role("link", name="Sign out there as well").click()
+
+    expect(page).to_have_url(f"{app.url}/")
+    expect(page.get_by_role("button", name="Explore the demo")).to_be_visible()
+    assert provider.revoked[-1] == ("access_token", "opaque")
+    assert "eyJ" not in page.content()

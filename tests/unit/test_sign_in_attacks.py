@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from joserfc import jwe, jwt
 from joserfc.jwk import RSAKey
 
 from allocation.errors import SignInRefusedError
+from allocation.sign_in.discovery import ProviderServer
 from allocation.sign_in.handshake import Handshake
 from allocation.utils import oauth
 from tests.openid_provider import CLIENT_ID, SUBJECT, OpenIdProvider, running_provider
@@ -205,3 +207,39 @@ def test_an_attempt_goes_on_in_another_process_and_counts_once_there(provider: O
     assert identity.tokens not in repr(identity)
     with pytest.raises(SignInRefusedError):
         elsewhere.exchange(answer["code"], answer["state"])
+
+
+# ── Signing out there ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_way_out_names_the_user_and_the_way_back(provider: OpenIdProvider) -> None:
+    url = ProviderServer(provider.configured).sign_out_url("eyJ.id.token", "http://localhost:8501/")
+
+    assert url is not None
+    assert url.startswith(f"{provider.issuer}/sign-out?")
+    assert dict(parse_qsl(urlsplit(url).query)) == {
+        "id_token_hint": "eyJ.id.token",
+        "client_id": CLIENT_ID,
+        "post_logout_redirect_uri": "http://localhost:8501/",
+    }
+
+
+def test_a_token_is_revoked_where_the_provider_offers_it(provider: OpenIdProvider) -> None:
+    assert ProviderServer(provider.configured).revoke("opaque", "access_token")
+    assert provider.revoked[-1] == ("access_token", "opaque")
+
+
+@pytest.mark.parametrize("endpoint", [..., "http://evil.example.com/out", "javascript:alert(1)", 7], ids=str)
+def test_a_provider_without_a_safe_way_out_is_not_asked(provider: OpenIdProvider, endpoint: object) -> None:
+    def change(document: dict[str, Any]) -> None:
+        for name in ("end_session_endpoint", "revocation_endpoint"):
+            document[name] = endpoint
+            if endpoint is ...:
+                del document[name]
+
+    provider.change_discovery = change
+    server, asked = ProviderServer(provider.configured), len(provider.revoked)
+
+    assert server.sign_out_url("eyJ", "http://localhost:8501/") is None
+    assert not server.revoke("opaque", "access_token")
+    assert len(provider.revoked) == asked

@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from allocation.errors import SettingsError
 from allocation.presence import Proof
 from allocation.settings import Settings
 from allocation.sign_in.throttle import AT_ONCE, Throttle
@@ -350,3 +351,40 @@ def test_a_fault_is_logged_under_the_reference_that_is_shown(
     assert "the inner secret" not in shown[0]
     assert reference in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/script.js", "/healthz", "/media/file.csv", "/session/enter", "/oauth/leave"]
+)
+def test_every_answer_over_https_carries_the_headers_that_protect_it(client: TestClient, address: str) -> None:
+    found = client.get(f"{OVER_HTTPS}{address[1:]}", follow_redirects=False).headers
+
+    assert found["x-content-type-options"] == "nosniff"
+    assert found["referrer-policy"] in {"same-origin", "no-referrer"}
+    assert found["strict-transport-security"].startswith("max-age=31536000")
+    assert found["x-frame-options"] == "SAMEORIGIN"
+    assert "frame-ancestors 'self'" in found["content-security-policy"]
+    assert "unsafe-eval" not in found["content-security-policy"]
+
+
+@pytest.mark.parametrize("address", ["/media/file.csv", "/session/enter", "/oauth/leave", "/oauth/callback?code=c"])
+def test_what_is_of_one_user_is_stored_by_nobody(client: TestClient, address: str) -> None:
+    assert client.get(address, follow_redirects=False).headers["cache-control"] == "no-store"
+
+
+def test_a_way_out_at_the_provider_is_for_the_browser_it_was_made_for_and_once(client: TestClient) -> None:
+    address = "https://id.example.com/end?id_token_hint=eyJ"
+    ticket = server.attempts().keep_address(key_of("c" * 43), address)
+
+    def gone_to(cookies: dict[str, str]) -> str:
+        answer = client.get(f"/oauth/leave?ticket={ticket}", headers=cookies, follow_redirects=False)
+        return answer.headers["location"]
+
+    assert [gone_to({"cookie": f"{COOKIE}=another"}), gone_to(NAMED), gone_to(NAMED)] == ["/", address, "/"]
+
+
+def test_a_server_under_a_path_does_not_start() -> None:
+    gate.refuse_base_path("")
+    gate.refuse_base_path("/")
+    with pytest.raises(SettingsError, match="host name of its own"):
+        gate.refuse_base_path("/evenkeel")
