@@ -176,6 +176,12 @@ def attempt(provider: str, start: Callable[[], Handshake]) -> tuple[str, Handsha
     return found
 
 
+def open_attempt(provider: str) -> Handshake | None:
+    """The attempt this tab has open, if it has one; none is begun."""
+    found: tuple[str, Handshake] | None = st.session_state.get(_ATTEMPTS, {}).get(provider)
+    return found[1] if found else None
+
+
 def drop_attempt(provider: str) -> None:
     """Forget the open attempt, so that the next one starts afresh."""
     st.session_state.get(_ATTEMPTS, {}).pop(provider, None)

@@ -4,17 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from allocation.errors import AllocationError
+from allocation.errors import AllocationError, SignInRefusedError
 from allocation.ports import User
 from allocation.presence import LiveSession
+from allocation.sign_in.id_token import Identity
+from allocation.sign_in.providers import Provider
 from allocation.sign_in.step_up import WITHIN, is_fresh
 from allocation.trail import EventKind
+from allocation.utils import oauth
 from pages.shared import state
 from pages.shared.address import visitor_address
-from pages.shared.cache import local_accounts, second_factors, workbench
-from pages.shared.provider_again import ask_again
+from pages.shared.browser import browser_key, callback_address
+from pages.shared.cache import attempts, local_accounts, second_factors, workbench
+from pages.shared.popup import POPUP_SECONDS, provider_answer
 
 _PASSED = "step_up.passed"
+_AT_PROVIDER = "step_up.at_provider"
 
 
 def passed(purpose: str, *, asked: bool, within: timedelta = WITHIN) -> bool:
@@ -34,7 +39,7 @@ def passed(purpose: str, *, asked: bool, within: timedelta = WITHIN) -> bool:
     if (asked or waited_for) and is_fresh(live, datetime.now(UTC), within):
         st.session_state.pop(_PASSED, None)
         return True
-    if asked:
+    if asked or _answer_waits(live, purpose):
         _ask(purpose)
     return False
 
@@ -66,28 +71,69 @@ def _ask_local(user: User, live: LiveSession, purpose: str) -> None:
         pressed = st.form_submit_button("Confirm", type="primary", width="stretch")
     if not pressed:
         return
-    trail = workbench().trail
     try:
         if has_factor:
             second_factors().check(user, given, visitor_address())
         else:
             local_accounts().confirm(user, given, visitor_address())
     except AllocationError as error:
-        trail.record(EventKind.STEP_UP_REFUSED, purpose, reason=error.code)
-        st.error(str(error), icon=":material/error:")
+        _refused(purpose, error)
         return
-    workbench().sessions.prove_again(live.handle, datetime.now(UTC), second_factor=has_factor)
-    trail.record(EventKind.STEP_UP, purpose, second_factor=has_factor)
+    _proved(live, purpose, datetime.now(UTC), second_factor=has_factor)
+
+
+def _ask_provider(user: User, live: LiveSession, purpose: str) -> None:
+    """Only the provider can say: a new sign-in there is a new proof, if it is the same person's."""
+    provider = next((p for p in workbench().settings.providers if p.name == live.provider), None)
+    if provider is None:
+        st.warning("The way you signed in is no longer offered here. Sign out, and sign in another way.")
+        return
+    st.session_state[_AT_PROVIDER] = purpose
+    try:
+        identity = _identity_from(provider)
+        if identity is not None:
+            known = workbench().directory.find_identity(identity.issuer, identity.subject)
+            if known is None or known.id != user.id:
+                raise SignInRefusedError("step-up: somebody else signed in")
+    except AllocationError as error:
+        state.drop_attempt(_attempt_at(provider.name))
+        _refused(purpose, error)
+        st.button("Try again", key="step_up.again")
+        return
+    if identity is not None:
+        state.drop_attempt(_attempt_at(provider.name))
+        _proved(live, purpose, identity.proved_at or live.proved_at, second_factor=identity.second_factor)
+
+
+def _identity_from(provider: Provider) -> Identity | None:
+    """Who signed in anew, once the pop-up has come back."""
+    key, handshake = state.attempt(
+        _attempt_at(provider.name), lambda: oauth(provider, attempts().new_state(browser_key()), fresh=True)
+    )
+    redirect_uri = callback_address(workbench().settings.base_url, st.context.url or "")
+    answer = provider_answer(f"Continue with {provider.title}", handshake, redirect_uri, key)
+    return handshake.exchange(answer.get("code"), answer.get("state"), answer.get("iss")) if answer else None
+
+
+def _answer_waits(live: LiveSession, purpose: str) -> bool:
+    """Whether the provider has answered past the dialog, which a run of the whole page has closed."""
+    attempt = state.open_attempt(_attempt_at(live.provider or ""))
+    if attempt is None or st.session_state.get(_AT_PROVIDER) != purpose:
+        return False
+    return attempts().holds(attempt.state, browser_key(), for_seconds=POPUP_SECONDS)
+
+
+def _attempt_at(provider: str) -> str:
+    return f"step_up.{provider}"
+
+
+def _proved(live: LiveSession, purpose: str, proved_at: datetime, *, second_factor: bool) -> None:
+    workbench().sessions.prove_again(live.handle, proved_at, second_factor=second_factor)
+    workbench().trail.record(EventKind.STEP_UP, purpose, second_factor=second_factor)
     st.session_state[_PASSED] = purpose
     st.rerun()
 
 
-def _ask_provider(user: User, live: LiveSession, purpose: str) -> None:
-    """Only the provider can say, and only by a sign-in of just now: what it remembers of an earlier one is no proof."""
-    provider = next((p for p in workbench().settings.providers if p.name == live.provider), None)
-    if provider is None:
-        st.markdown("The provider you signed in with is no longer configured. Ask whoever runs Evenkeel.")
-    elif ask_again(user, live.handle, provider):
-        workbench().trail.record(EventKind.STEP_UP, purpose, provider=provider.name)
-        st.session_state[_PASSED] = purpose
-        st.rerun()
+def _refused(purpose: str, error: AllocationError) -> None:
+    workbench().trail.record(EventKind.STEP_UP_REFUSED, purpose, reason=getattr(error, "reason", error.code))
+    st.error(str(error), icon=":material/error:")
