@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.running import RunningApp, running_app
@@ -157,3 +157,20 @@ def test_a_live_session_is_not_for_whoever_knows_its_id(page: Page, app: Running
     assert WHO in owner_again[1]
     page.reload()
     expect(page.get_by_text(WHO)).to_be_visible()
+
+
+@pytest.mark.parametrize("frame", ["text", b"\xff" * 64, b"\x00" * (51 * 1024 * 1024)], ids=["text", "broken", "51 MB"])
+def test_a_message_that_is_none_closes_the_connection_and_tells_nothing(app: RunningApp, frame: str | bytes) -> None:
+    address = app.url.replace("http", "ws") + "/_stcore/stream"
+    told, closed = b"", False
+
+    with connect(address, origin=app.url, subprotocols=["streamlit"], max_size=None) as socket:
+        try:
+            socket.send(frame)
+            while True:
+                told += socket.recv(timeout=20)
+        except ConnectionClosed:
+            closed = True
+
+    assert closed
+    assert not any(path in told for path in (b"site-packages", b"app.py", b"Traceback"))
