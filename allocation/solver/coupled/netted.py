@@ -26,9 +26,9 @@ Steps: TypeAlias = tuple[int, ...]
 _GLANCES = (Effort(width=400, few=9, most=200_000), Effort(width=4_000, few=60, most=1_000_000))
 _PROOF = Effort(width=30_000, few=None, most=2_000_000)
 # Choices of trades judged after a glance, and to the end.
-_FEW_JUDGED, _MOST_JUDGED = 30, 600
-# Where each has to be solved for what sells nothing.
-_FEW_SOLVED, _MOST_SOLVED = 2, 8
+_FEW_JUDGED, _MOST_JUDGED = 30, 2_000
+# Sales alone, each choice of which has to be solved for what sells nothing.
+_SALES, _FEW_SOLVED = Effort(width=4_000, few=60, most=1_000_000, only_sales=True), 2
 
 
 def solve_netted(question: Question) -> Answer | None:
@@ -40,10 +40,13 @@ def solve_netted(question: Question) -> Answer | None:
     hunt = _Hunt(question)
     for effort in _GLANCES:
         for side in hunt.open_sides():
-            hunt.sweep(side, effort, _FEW_SOLVED if hunt.only_sales else _FEW_JUDGED)
+            hunt.sweep(side, effort, _FEW_JUDGED)
         hunt.improve()
+    if hunt.only_sales:
+        for side in hunt.open_sides():
+            hunt.sweep(side, _SALES, _FEW_SOLVED)
     for side in hunt.open_sides():
-        hunt.sweep(side, _PROOF, _MOST_SOLVED if hunt.only_sales else _MOST_JUDGED)
+        hunt.sweep(side, _PROOF, _MOST_JUDGED)
     return hunt.answer()
 
 
@@ -89,7 +92,6 @@ class _Hunt:
         """Judge what one sweep leaves, the most promising first."""
         limit = self._limit()
         regret = None if limit is None else max(0, limit - side.tariff.bound)
-        effort = replace(effort, only_sales=self.only_sales)
         swept = Sweep(side.tariff, self.rates, side.shape, regret, effort).run()
         unseen = [] if swept.unseen is None else [self._phi(side, swept.unseen)]
         for n, least in enumerate(swept.least):
