@@ -16,6 +16,7 @@ from allocation.errors import SignInRefusedError
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 LEEWAY_SECONDS = 60
 OLDEST_SECONDS = 600
+_LATEST_SECOND = 253_402_300_800  # the year 10000
 LONGEST_TOKEN = 16_384
 LONGEST_SUBJECT = 255
 # Methods that stand for something the user has, beside what they know.
@@ -73,7 +74,7 @@ def verify_id_token(
     _check_party(claims, client_id)
     _check_nonce(claims, nonce)
     if claims["iat"] < moment - OLDEST_SECONDS:
-        raise SignInRefusedError("identity: iat too old")
+        raise SignInRefusedError(f"identity: iat too old{_clocks(claims, 'iat', moment)}")
     if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT or not claims["sub"].isascii():
         raise SignInRefusedError("identity: sub")
     _check_auth_time(claims, moment, fresh=fresh)
@@ -127,7 +128,17 @@ def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str
     try:
         registry.validate(claims)
     except JoseError as error:
-        raise SignInRefusedError(f"identity: {getattr(error, 'claim', type(error).__name__)}") from error
+        claim = str(getattr(error, "claim", type(error).__name__))
+        raise SignInRefusedError(f"identity: {claim}{_clocks(claims, claim, now)}") from error
+
+
+def _clocks(claims: Mapping[str, Any], claim: str, now: int) -> str:
+    """Both clocks, where a time is what is wrong: most often one of them is."""
+    issued = claims.get("iat")
+    if claim not in {"iat", "exp", "nbf"} or type(issued) is not int or not 0 <= issued < _LATEST_SECOND:
+        return ""
+    theirs, ours = (datetime.fromtimestamp(second, UTC).isoformat() for second in (issued, now))
+    return f"; issued at {theirs} by the provider's clock, and it is {ours} by ours"
 
 
 def _check_party(claims: Mapping[str, Any], client_id: str) -> None:

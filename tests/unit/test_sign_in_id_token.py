@@ -206,6 +206,23 @@ def test_a_refusal_never_repeats_the_token() -> None:
     assert not any(part in said for part in token.split("."))
 
 
+@pytest.mark.parametrize("minutes", [5, -15])
+def test_clocks_that_differ_are_both_named_in_the_log(minutes: int) -> None:
+    theirs = SECOND + minutes * 60
+
+    with pytest.raises(SignInRefusedError) as refusal:
+        verify(signed(iat=theirs, exp=theirs + 300))
+
+    assert NOW.isoformat() in refusal.value.reason
+    assert datetime.fromtimestamp(theirs, UTC).isoformat() in refusal.value.reason
+
+
+@pytest.mark.parametrize("iat", [10**18, -1, True])
+def test_a_time_that_is_none_is_refused_like_any_other_fault(iat: object) -> None:
+    with pytest.raises(SignInRefusedError):
+        verify(signed(iat=iat))
+
+
 @pytest.mark.parametrize("verified", [False, None, "true", 1, ...], ids=str)
 def test_an_address_nobody_verified_is_not_shown(verified: Any) -> None:
     assert verify(signed(email_verified=verified)).email == ""
