@@ -11,7 +11,8 @@ WATCH_SECONDS = 5
 # In sight wherever the page is scrolled to, and opaque: a warning's own ground is not.
 _STYLE = """<style>
 .st-key-shell-ending {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); z-index: 1000;
-  width: min(34rem, 94vw); padding: .75rem; background: Canvas; border-radius: 8px; box-shadow: 0 8px 28px rgb(0 0 0 / .25);}
+  width: min(34rem, 94vw); padding: .75rem; background: Canvas; border-radius: 8px;
+  border: 1px solid color-mix(in srgb, currentColor 18%, transparent); box-shadow: 0 8px 28px rgb(0 0 0 / .25);}
 </style>"""
 
 

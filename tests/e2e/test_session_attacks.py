@@ -1,6 +1,7 @@
 """Attacks on the way to sign in, and on a session that is alive: against the running app and a real provider."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -10,7 +11,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.e2e.running import RunningApp, running_app
+from tests.e2e.running import RunningApp, free_port, running_app
 from tests.openid_provider import OpenIdProvider, running_provider
 
 pytestmark = pytest.mark.browser
@@ -174,3 +175,28 @@ def test_a_message_that_is_none_closes_the_connection_and_tells_nothing(app: Run
 
     assert closed
     assert not any(path in told for path in (b"site-packages", b"app.py", b"Traceback"))
+
+
+def test_page_answer_and_session_may_meet_in_different_processes(
+    page: Page, tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    answered_at = free_port()
+    shared = {"EVENKEEL_DATA_DIR": str(tmp_path / "data"), "EVENKEEL_BASE_URL": f"http://localhost:{answered_at}"}
+    with (
+        running_app(tmp_path / "first", provider.secrets_toml, shared) as first,
+        running_app(tmp_path / "second", provider.secrets_toml, shared, port=answered_at) as second,
+    ):
+        page.goto(first.url)
+        open_pop_up(page).get_by_role("link", name="Approve").click()
+        expect(page.get_by_text(WHO)).to_be_visible()
+        while "evenkeel_session" not in cookies_of(page.context):
+            page.wait_for_timeout(50)
+
+        page.goto(second.url)
+        expect(page.get_by_text(WHO)).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(first.url)
+
+        expect(page.get_by_role("button", name="Explore the demo")).to_be_visible()
