@@ -17,18 +17,18 @@ class SqlDrafts:
 
     def load(self, user_id: str, account_id: str) -> str | None:
         """The draft, or None."""
-        with self._database.reading() as connection:
+        with self._database.reading(user_id) as connection:
             return connection.execute(select(draft.c.content).where(_of(user_id, account_id))).scalar()
 
     def save(self, user_id: str, account_id: str, content: str, now: datetime) -> None:
         """Keep this in place of the one before."""
         row = {"user_id": user_id, "account": account_id, "content": content, "saved_at": now}
-        with self._database.writing() as connection:
+        with self._database.writing(user_id) as connection:
             connection.execute(upsert(draft, connection), row)
 
     def drop(self, user_id: str, account_id: str) -> None:
         """Forget it; harmless when there is none."""
-        with self._database.writing() as connection:
+        with self._database.writing(user_id) as connection:
             connection.execute(delete(draft).where(_of(user_id, account_id)))
 
 
