@@ -168,10 +168,11 @@ def plant_at_rest(bench: Workbench, jane: User, day: Day) -> str:
 
 
 def look_round(page: Page, app: RunningApp, day: Day) -> None:
-    for address in ("accounts", "holdings", "rebalance", "history"):
+    shown = {"accounts": "Accounts", "holdings": "Main", "rebalance": "Main", "history": "History"}
+    for address, title in shown.items():
         page.goto(f"{app.url}/{address}")
+        expect(page.get_by_role("heading", name=title).first).to_be_visible()
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-        page.wait_for_load_state("networkidle")
         day.show("pages", page.content())
 
 
