@@ -84,7 +84,7 @@ def ask_for_file(session: Session) -> ImportedFile | None:
         max_upload_size=LARGEST_MEGABYTES,
     )
     st.caption(
-        f"Positions CSV of Fidelity, Schwab or Vanguard, or the generic CSV. Nothing is saved before you agree.{hint}"
+        f"Positions CSV of Fidelity, Schwab, Vanguard or E*TRADE, or the generic CSV. Nothing is saved before you agree.{hint}"
     )
     if upload is None:
         return None
@@ -259,6 +259,7 @@ def show_help(*, expanded: bool) -> None:
             "- **Fidelity**: Accounts & Trade → Portfolio → Positions, then the download arrow above the table.\n"
             "- **Schwab**: Accounts → Positions, choose an account or *All accounts*, then *Export* at the top right.\n"
             "- **Vanguard**: Activity → Download center, format *CSV*, any date range, then download.\n"
+            "- **E*TRADE**: Portfolios → All Positions, expand the positions to get their tax lots, then download.\n"
             "- **Any other broker**: fill in the generic CSV. `symbol` and `quantity` are enough; several lines of one "
             "symbol are tax lots; a line `CASH` holds the money."
         )

@@ -532,4 +532,5 @@ def test_the_encoding_does_not_change_what_is_read(name: str, encoding: str):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_header_decides_the_format(name: str):
-    assert read(name).format.lower().startswith(name.split("_", 1)[0])
+    letters = "".join(character for character in read(name).format.lower() if character.isalpha())
+    assert letters.startswith(name.split("_", 1)[0])

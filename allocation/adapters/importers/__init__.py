@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from allocation.adapters.importers import fidelity, generic, schwab, vanguard
+from allocation.adapters.importers import etrade, fidelity, generic, schwab, vanguard
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
 from allocation.adapters.importers.text import LARGEST_FILE, read_text
@@ -30,7 +30,7 @@ class Format(Protocol):
 
 
 # The first format that knows the header reads the file.
-FORMATS: tuple[Format, ...] = (fidelity, vanguard, schwab, generic)
+FORMATS: tuple[Format, ...] = (fidelity, vanguard, etrade, schwab, generic)
 TEMPLATE = generic.TEMPLATE
 
 _DELIMITERS = (",", ";", "\t")
@@ -102,7 +102,7 @@ def _refuse_transactions(*rows: Row) -> None:
 
 def _unknown(file_name: str) -> ImportFileError:
     return ImportFileError(
-        f"No header of a known format was found in {file_name[:60]!a}. Known are the positions exports of Fidelity, Schwab and "
-        "Vanguard, and the generic CSV with the columns symbol and quantity.",
+        f"No header of a known format was found in {file_name[:60]!a}. Known are the positions exports of Fidelity, Schwab, "
+        "Vanguard and E*TRADE, and the generic CSV with the columns symbol and quantity.",
         ("header",),
     )

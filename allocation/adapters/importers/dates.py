@@ -1,7 +1,7 @@
 """The moment a broker's file was made, as the file itself says it. All three brokers print United States Eastern time."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 EASTERN = ZoneInfo("America/New_York")
@@ -11,6 +11,7 @@ _DAY = re.compile(
     r"|(?P<word>[A-Z][a-z]{2})[a-z]*[- .](?P<word_day>\d{1,2})[-, ]+(?P<word_year>\d{4})"
 )
 _CLOCK = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::\d{2})?\s*(?P<half>[ap])\.?m", re.IGNORECASE)
+_US_DAY = re.compile(r"(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{4})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -25,6 +26,15 @@ def read_moment(text: str) -> datetime | None:
     )
     try:
         return datetime(*_year_month_day(day), hour, minute, tzinfo=EASTERN)
+    except ValueError:
+        return None
+
+
+def read_us_day(text: str) -> date | None:
+    """A day written as 11/20/2026, month first, as brokers of the United States do; None for anything else."""
+    found = _US_DAY.fullmatch(text)
+    try:
+        return date(int(found["year"]), int(found["month"]), int(found["day"])) if found else None
     except ValueError:
         return None
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -72,6 +72,7 @@ class AccountDraft:
             self.notes.append(f"Line {line.number}: {line.cost_fault} The position is kept without its cost.")
         if not agrees(line):
             self.problem(line, _disagreement(line))
+        line = self._with_sound_lots(line)
         self.holdings.setdefault(line.symbol.upper(), []).append(line)
 
     def put_aside(self, line: Line, reason: str) -> None:
@@ -94,8 +95,8 @@ class AccountDraft:
         beside = self.cash + value_set_aside(portfolio)
         return portfolio, Reconciliation(
             self.id,
-            our_total=_total(_value(line) for lines in self.holdings.values() for line in lines) + beside,
-            priced_total=_total(_priced(line) for lines in self.holdings.values() for line in lines) + beside,
+            our_total=to_cents(_total(_value(line) for lines in self.holdings.values() for line in lines) + beside),
+            priced_total=to_cents(_total(_priced(line) for lines in self.holdings.values() for line in lines) + beside),
             file_total=self.file_total,
             notes=tuple(self.notes),
         )
@@ -113,14 +114,21 @@ class AccountDraft:
         quantity = sum((line.quantity or Decimal(0) for line in lines), Decimal(0))
         return Position(symbol, quantity, self._lots(lines), first.name, self._quote(symbol, lines, time))
 
-    def _lots(self, lines: list[Line]) -> tuple[TaxLot, ...]:
-        """One lot for each line, when every line says its cost; otherwise none, for lots must add up to the quantity."""
-        lots = tuple(
-            TaxLot(line.quantity, cost, line.acquired)
-            for line in lines
-            if line.quantity is not None and (cost := unit_cost(line)) is not None
+    def _with_sound_lots(self, line: Line) -> Line:
+        """The line without its lots where they do not come to its quantity, or one of them holds nothing."""
+        listed = sum((lot.quantity for lot in line.lots), Decimal(0))
+        if not line.lots or (listed == line.quantity and all(lot.quantity > 0 for lot in line.lots)):
+            return line
+        self.notes.append(
+            f"Line {line.number}: the tax lots of {line.label} come to {listed:f} units, the position to {line.quantity:f}. "
+            "It is kept without them."
         )
-        return lots if len(lots) == len(lines) else ()
+        return replace(line, lots=(), cost=None, unit_cost=None)
+
+    def _lots(self, lines: list[Line]) -> tuple[TaxLot, ...]:
+        """The lots of every line, or the line as one lot, when every line says its cost; they must add up to the quantity."""
+        lots = [line.lots or _as_one_lot(line) for line in lines]
+        return tuple(lot for of_line in lots for lot in of_line) if all(lots) else ()
 
     def _quote(self, symbol: str, lines: list[Line], time: datetime) -> Quote | None:
         """The file's price, unless a line contradicts it: then no price is better than a doubtful one."""
@@ -147,6 +155,11 @@ def likely_tax_treatment(name: str) -> TaxTreatment:
     if _TAX_DEFERRED.search(name):
         return TaxTreatment.TAX_DEFERRED
     return TaxTreatment.TAXABLE
+
+
+def _as_one_lot(line: Line) -> tuple[TaxLot, ...]:
+    cost = unit_cost(line)
+    return () if line.quantity is None or cost is None else (TaxLot(line.quantity, cost, line.acquired),)
 
 
 def _symbol_fault(symbol: str) -> str | None:

@@ -7,7 +7,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from allocation.adapters.importers.amounts import read_amount, read_cost
 from allocation.adapters.importers.table import Columns, Row
-from allocation.model import LARGEST_PRICE, SMALLEST_PRICE
+from allocation.model import LARGEST_PRICE, SMALLEST_PRICE, TaxLot
 from allocation.money import MOST_DECIMALS, decimals, plain
 
 CENT = Decimal("0.01")
@@ -32,6 +32,7 @@ class Line:
 
     Attributes:
         cost: what the whole line cost; `unit_cost` is for one unit, for files that have only that.
+        lots: the line's tax lots where the file lists them.
         kind: the broker's word for the type of security.
         cost_fault: why the cost could not be read, in a sentence.
     """
@@ -48,6 +49,7 @@ class Line:
     acquired: date | None = None
     kind: str = ""
     cost_fault: str = ""
+    lots: tuple[TaxLot, ...] = ()
 
     @property
     def label(self) -> str:
