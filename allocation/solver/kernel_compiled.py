@@ -10,10 +10,13 @@ results.
 import hashlib
 import logging
 import os
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -37,6 +40,11 @@ from allocation.solver import (
     kernel_walk,
 )
 from allocation.solver.kernel_lines import UNLIMITED
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: each compiles for itself
+    fcntl = None  # type: ignore[assignment]
 
 Wholes = npt.NDArray[np.int64]
 
@@ -173,7 +181,19 @@ def compile_for_parent() -> None:
         os.nice(10)
     import numba  # noqa: PLC0415 - heavy, and not everybody has it
 
-    compile_here(numba)
+    folder = _machine_code_folder(numba.__version__)
+    with nullcontext() if folder is None else _taking_turns(folder):
+        if folder is None or not (folder / _COMPLETE).exists():
+            compile_here(numba)
+
+
+@contextmanager
+def _taking_turns(folder: Path) -> Iterator[None]:
+    """Servers that start together on a fresh machine compile once: the others wait, and find it done."""
+    with (folder / "compiling").open("a") as file:
+        if fcntl is not None:  # given back by the system, however the process ends
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _end_with_parent() -> None:
@@ -245,12 +265,33 @@ def _call_once(compiled: dict[str, Any]) -> None:
 def _machine_code_folder(numba_version: str) -> Path | None:
     """Where machine code of exactly this source and numba is kept, for numba looks at one file at a time only.
 
-    None where nothing can be kept. It is nowhere that others may write: machine code is not to be taken from anybody.
+    Beside the source, or for an installation that cannot be written to in a folder of this user's own. None where
+    nothing can be kept. It is nowhere that others may write: machine code is not to be taken from anybody.
     """
     name = hashlib.sha256(f"{numba_version} {sys.version} {_SOURCE.hexdigest()}".encode()).hexdigest()[:16]
-    folder = Path(__file__).parent / "__pycache__" / f"kernel-{name}"
+    for place in (Path(__file__).parent / "__pycache__", _own_folder()):
+        if place is not None and (folder := _writable(place / f"kernel-{name}")) is not None:
+            return folder
+    return None
+
+
+def _writable(folder: Path) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None
+
+
+def _own_folder() -> Path | None:
+    """A folder for temporary files that nobody but this user can write to; None where somebody else made it."""
+    if not hasattr(os, "getuid"):
+        return None
+    folder = Path(tempfile.gettempdir()) / f"evenkeel-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if private else None
