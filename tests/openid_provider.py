@@ -35,6 +35,7 @@ class OpenIdProvider(ThreadingHTTPServer):
         self.key = _SIGNING_KEY
         self.codes: dict[str, dict[str, str]] = {}
         self.token_requests = 0
+        self.keys_status = 200
         self.revoked: list[tuple[str, str]] = []
         self.auth_method = "client_secret_basic"
         self.page_headers: dict[str, str] = {}
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.change_discovery(document)
             self._json(200, document)
         elif path == "/keys":
-            self._json(200, {"keys": [self.server.key.as_dict(private=False)]})
+            self._json(self.server.keys_status, {"keys": [self.server.key.as_dict(private=False)]})
         elif path == "/sign-out":
             back = parse_qs(urlsplit(self.path).query)["post_logout_redirect_uri"][0]
             self._send(303, "text/plain", b"", {"Location": back})

@@ -19,9 +19,9 @@ _STYLE = """<style>
 @st.fragment(run_every=WATCH_SECONDS)
 def watch() -> None:
     """Clear this tab soon after its session ended anywhere; say so before it ends by itself. Watching is no use of it."""
-    if state.ended_elsewhere():
-        st.rerun()
     live = state.live_session()
+    if live is None and state.ended_elsewhere():
+        st.rerun()
     ending = ending_of(live, datetime.now(UTC)) if live else None
     if ending is not None:
         show_ending(ending)

@@ -38,12 +38,13 @@ _ENDED = "Your session has ended. Sign in again to go on."
 class SignedIn:
     """A session of the product, the record that keeps it alive, and the connection it was last proved on.
 
-    A demo has no record.
+    A demo has no record. `entered`: this browser is known to have the session's cookie.
     """
 
     session: Session
     handle: str = ""
     connection: str = ""
+    entered: bool = False
 
 
 def require_session() -> Session:
@@ -145,8 +146,14 @@ def live_session() -> LiveSession | None:
 
 def ticket() -> str:
     """What this tab's browser fetches its cookie with; empty when it has it, or needs none."""
+    kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    if kept is None or kept.entered:
+        return ""
     live = live_session()
-    return workbench().sessions.ticket(live.handle, datetime.now(UTC)) if live and not live.entered else ""
+    if live is not None and not live.entered:
+        return workbench().sessions.ticket(live.handle, datetime.now(UTC))
+    st.session_state[_SIGNED_IN] = replace(kept, entered=True)
+    return ""
 
 
 def has_session(browser: str, session: str) -> bool:
@@ -272,7 +279,7 @@ def _of_this_browser() -> SignedIn | None:
     handle = sessions.of_cookie(session_key(), now)
     live = sessions.find(handle, now) if handle else None
     if live is not None:
-        return SignedIn(_session_of(live.user), live.handle, connection_name())
+        return SignedIn(_session_of(live.user), live.handle, connection_name(), entered=True)
     key = browser_key()
     demo = demos().of_browser(key, now) if key else None
     return _visiting(demo) if demo else None

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwe, jwt
 from joserfc.jwk import RSAKey
 
-from allocation.errors import SignInRefusedError
+from allocation.errors import ProviderUnreachableError, SignInRefusedError
 from allocation.sign_in.discovery import ProviderServer
 from allocation.sign_in.handshake import Handshake
 from allocation.utils import oauth
@@ -157,6 +157,21 @@ def test_an_attempt_without_a_nonce_believes_no_token(provider: OpenIdProvider) 
 
     with pytest.raises(SignInRefusedError):
         without.exchange(answer["code"], answer["state"])
+
+
+def test_without_the_providers_keys_nobody_is_refused_for_good(provider: OpenIdProvider) -> None:
+    server = ProviderServer(provider.configured)
+    provider.keys_status = 500
+    handshake = Handshake(server)
+    answer = provider.approve(handshake.authorize_url(REDIRECT))
+
+    with pytest.raises(ProviderUnreachableError):
+        handshake.exchange(answer["code"], answer["state"])
+
+    provider.keys_status = 200
+    again = Handshake(server)
+    answer = provider.approve(again.authorize_url(REDIRECT))
+    assert again.exchange(answer["code"], answer["state"]).subject == SUBJECT
 
 
 # ── Signing in anew ─────────────────────────────────────────────────────────────────────────────────────────────────
