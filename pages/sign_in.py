@@ -4,11 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from urllib.parse import urlsplit
 
 import streamlit as st
 
-from allocation.errors import ProviderUnreachableError, SettingsError, SignInRefusedError
+from allocation.errors import ProviderUnreachableError, SettingsError, SignInRefusedError, UserDisabledError
 from allocation.presence import Proof
 from allocation.sign_in.attempts import Departure
 from allocation.sign_in.discovery import ask_together, server_of
@@ -115,8 +114,7 @@ def show_provider(provider: Provider) -> None:
 
 def show_way_without_window(providers: Sequence[Provider]) -> None:
     """Links for a browser that opens no pop-up."""
-    base = urlsplit(workbench().settings.base_url or "").path
-    links = [f'<a href="{base}{START_PATH}/{provider.name}">{escape(provider.title)}</a>' for provider in providers]
+    links = [f'<a href="{START_PATH}/{provider.name}">{escape(provider.title)}</a>' for provider in providers]
     if links:
         st.html(f'<p class="sign-in-aside">No window opens? Continue in this tab with {" or ".join(links)}.</p>')
 
@@ -165,11 +163,18 @@ def identity_from(provider: Provider) -> Identity | None:
 
 
 def welcome(identity: Identity, provider: str) -> None:
-    """Let in whoever a provider vouches for."""
+    """Let in whoever a provider vouches for, unless their user is switched off."""
     user = workbench().directory.user_for_identity(identity.issuer, identity.subject, identity.name, identity.email)
-    _log.info("signed in user %s of %s", user.id, identity.issuer)
     proved_at = identity.proved_at or NOBODY_KNOWS_WHEN
-    state.begin(Proof(user, proved_at, provider, identity.second_factor, identity.tokens))
+    try:
+        state.begin(Proof(user, proved_at, provider, identity.second_factor, identity.tokens))
+    except UserDisabledError as error:
+        _log.warning("%s: refused: user %s is switched off", provider, user.id)
+        workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, user_id=user.id, reason=error.code)
+        state.drop_attempt(provider)
+        state.say(str(error))
+    else:
+        _log.info("signed in user %s of %s", user.id, identity.issuer)
     st.rerun()
 
 
