@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from allocation.errors import AllocationError
+from allocation.errors import AllocationError, TooManyAttemptsError
 from allocation.ports import User
 from allocation.presence import Proof
 from allocation.redaction import hide_here
 from allocation.sign_in.passwords import SHORTEST_PASSWORD
+from allocation.trail import EventKind
 from pages.shared import state
 from pages.shared.address import visitor_address
-from pages.shared.cache import local_accounts, second_factors
+from pages.shared.cache import local_accounts, refusals_to_note, second_factors, workbench
 
 _log = logging.getLogger("evenkeel.sign_in")
 SOMEBODY_WAS_FIRST = "The first account exists already. Sign in with it."
@@ -152,6 +153,8 @@ def _let_in(proof: Proof) -> None:
 
 def _say_why(error: AllocationError) -> None:
     _log.warning("local: %s", error.code)
+    if isinstance(error, TooManyAttemptsError) and refusals_to_note().allows(visitor_address()):
+        workbench().trail.record(EventKind.LIMIT_REACHED, "local")
     st.error(str(error), icon=":material/error:")
 
 

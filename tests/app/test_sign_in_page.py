@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from allocation.ports import User
 from allocation.sign_in.local import LocalAccounts
+from pages.shared.cache import workbench
 from tests.app.conftest import ROOT, OpenApp, button, fetch_cookie, said
 from tests.openid_provider import running_provider
 
@@ -131,6 +132,18 @@ def test_who_keeps_guessing_has_to_wait(with_jane: OpenApp) -> None:
 
     assert "Too many wrong passwords or codes" in said(app)
     assert "Sign out" not in labels(app)
+
+
+def test_a_machine_that_guesses_on_and_on_does_not_fill_the_trail(with_jane: OpenApp) -> None:
+    app = with_jane()
+    before = workbench().trail.head()[0]
+
+    for _ in range(48):
+        enter(app, "jane", "a wrong password", "Sign in")
+
+    # Five refusals and a few more as time goes on, and twenty notes that it was too often.
+    assert 6 <= workbench().trail.head()[0] - before <= 36
+    assert workbench().trail.first_break() is None
 
 
 def test_signing_out_leads_back_to_sign_in(demo_app: AppTest) -> None:
