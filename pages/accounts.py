@@ -84,7 +84,7 @@ def ask_for_file(session: Session) -> ImportedFile | None:
         max_upload_size=LARGEST_MEGABYTES,
     )
     st.caption(
-        f"Positions CSV of Fidelity, Schwab, Vanguard or E*TRADE, or the generic CSV. Nothing is saved before you agree.{hint}"
+        f"Positions of Fidelity, Schwab, Vanguard or E*TRADE, a statement of Interactive Brokers, or the generic CSV. Nothing is saved before you agree.{hint}"
     )
     if upload is None:
         return None
@@ -260,6 +260,8 @@ def show_help(*, expanded: bool) -> None:
             "- **Schwab**: Accounts → Positions, choose an account or *All accounts*, then *Export* at the top right.\n"
             "- **Vanguard**: Activity → Download center, format *CSV*, any date range, then download.\n"
             "- **E*TRADE**: Portfolios → All Positions, expand the positions to get their tax lots, then download.\n"
+            "- **Interactive Brokers**: Performance & Reports → Statements → Activity, as CSV; or a Flex query with Open "
+            "Positions and Cash Report, as XML.\n"
             "- **Any other broker**: fill in the generic CSV. `symbol` and `quantity` are enough; several lines of one "
             "symbol are tax lots; a line `CASH` holds the money."
         )

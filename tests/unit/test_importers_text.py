@@ -41,7 +41,7 @@ def zipped() -> bytes:
         (b"\x1f\x8b\x08\x00", "compressed"),
         (b"%PDF-1.7", "PDF"),
         (b"<!DOCTYPE html><html>", "web page"),
-        (b"OFXHEADER:100", "OFX"),
+        (b"OFXHEADER:100", "No header of a known format"),
         (b"symbol,quantity\nVTI\x00,3\n", "control characters"),
         ("symbol,quantity\nVTI,3\n".encode("utf-16-le"), "UTF-16 without its mark"),
         (b"symbol,quantity\nVTI\x81,3\n", "not readable text"),

@@ -1,14 +1,14 @@
-"""Accounts from files: the brokers' positions exports and a generic CSV, told apart by their header, never by their name."""
+"""Accounts from files: brokers' exports, statements and a generic CSV, told apart by what is in them, never by their name."""
 
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from allocation.adapters.importers import etrade, fidelity, generic, schwab, vanguard
+from allocation.adapters.importers import etrade, fidelity, flex, generic, ibkr, schwab, vanguard
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
-from allocation.adapters.importers.text import LARGEST_FILE, read_text
+from allocation.adapters.importers.text import LARGEST_FILE, read_text, refuse_long_line
 from allocation.errors import ImportFileError
 from allocation.imported import ImportedFile, LineProblem, Reconciliation
 
@@ -29,10 +29,26 @@ class Format(Protocol):
         ...
 
 
+class Document(Protocol):
+    """One kind of file that is no table; each is a module of this package."""
+
+    NAME: str
+
+    def matches(self, text: str) -> bool:
+        """Whether the file is of this kind."""
+        ...
+
+    def read(self, text: str, reading: Reading) -> None:
+        """Read everything into accounts; raises `ImportFileError` when the file as a whole is damaged."""
+        ...
+
+
+DOCUMENTS: tuple[Document, ...] = (flex,)
 # The first format that knows the header reads the file.
-FORMATS: tuple[Format, ...] = (fidelity, vanguard, etrade, schwab, generic)
+FORMATS: tuple[Format, ...] = (ibkr, fidelity, vanguard, etrade, schwab, generic)
 TEMPLATE = generic.TEMPLATE
 
+_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML"
 _DELIMITERS = (",", ";", "\t")
 _TRANSACTIONS = (
     {"action", "symbol"},
@@ -56,6 +72,18 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
     """
     text = read_text(content)
     digest = hashlib.sha256(content).hexdigest()
+    for document in DOCUMENTS:
+        if document.matches(text):
+            reading = Reading(now)
+            document.read(text, reading)
+            return reading.finish(document.NAME, digest)
+    _refuse_other_documents(text)
+    refuse_long_line(text)
+    return _read_table(text, digest, file_name, now)
+
+
+def _read_table(text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
+    """The accounts in a table of whichever delimiter shows a header that is known."""
     fault: ImportFileError | None = None
     for delimiter in filter(_stands_in_first_line(text), _DELIMITERS):
         try:
@@ -70,6 +98,15 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
             form.read(rows, header, reading)
             return reading.finish(form.NAME, digest)
     raise fault or _unknown(file_name)
+
+
+def _refuse_other_documents(text: str) -> None:
+    start = text.lstrip()[:40].lower()
+    if start.startswith(("<?xml", "<", "{", "[")):
+        what = "a JSON document" if start.startswith(("{", "[")) else "an XML document"
+        raise ImportFileError(
+            f"The file is {what} of a kind that is not known here. Known are: {_KNOWN_DOCUMENTS}. Choose one of them, or a CSV file."
+        )
 
 
 def _stands_in_first_line(text: str) -> Callable[[str], bool]:
@@ -103,6 +140,6 @@ def _refuse_transactions(*rows: Row) -> None:
 def _unknown(file_name: str) -> ImportFileError:
     return ImportFileError(
         f"No header of a known format was found in {file_name[:60]!a}. Known are the positions exports of Fidelity, Schwab, "
-        "Vanguard and E*TRADE, and the generic CSV with the columns symbol and quantity.",
+        "Vanguard and E*TRADE, Interactive Brokers' activity statement, and the generic CSV with the columns symbol and quantity.",
         ("header",),
     )

@@ -41,7 +41,10 @@ _SHORTEST_NUMBER = 5
 
 @dataclass
 class AccountDraft:
-    """One account of a file. Every line given to it ends in exactly one place: position, cash, set aside or problem."""
+    """One account of a file. Every line given to it ends in exactly one place: position, cash, set aside or problem.
+
+    `by_currency` marks the part of a broker's account that is held in `currency`: each part is an account of its own here.
+    """
 
     broker: str
     number: str
@@ -53,11 +56,12 @@ class AccountDraft:
     notes: list[str] = field(default_factory=list)
     file_total: Decimal | None = None
     currency: str = "USD"
+    by_currency: bool = False
 
     @property
     def id(self) -> str:
         """The same for the same account in every file, and no way back to the account number."""
-        return account_id(self.broker, self.number, self.name)
+        return account_id(self.broker, self.number, self.name, self.currency if self.by_currency else "")
 
     def hold(self, line: Line, price_expected: bool = True) -> None:
         """Take a line as a position, or set it aside with the reason. Brokers print a price for whatever can be traded."""
@@ -142,10 +146,11 @@ class AccountDraft:
         return None if price is None else Quote(symbol, price, self.currency, time, PriceSource.FILE)
 
 
-def account_id(broker: str, number: str, name: str) -> str:
+def account_id(broker: str, number: str, name: str, currency: str = "") -> str:
     """An id derived from the broker and the account number, and from the name too where the number is not whole."""
-    spelled = "|".join((broker, number, "" if len(number) >= _SHORTEST_NUMBER else name)).lower()
-    return f"{broker.lower() or 'file'}-{hashlib.sha256(spelled.encode()).hexdigest()[:16]}"
+    parts = (broker, number, "" if len(number) >= _SHORTEST_NUMBER else name, *filter(None, (currency,)))
+    spelled = "|".join(parts).lower()
+    return f"{broker.lower().replace(' ', '-') or 'file'}-{hashlib.sha256(spelled.encode()).hexdigest()[:16]}"
 
 
 def likely_tax_treatment(name: str) -> TaxTreatment:

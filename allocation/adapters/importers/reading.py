@@ -29,6 +29,12 @@ class Reading:
         key = account_id(broker, number, name)
         return self._accounts.setdefault(key, AccountDraft(broker, number, name))
 
+    def account_in(self, currency: str, broker: str, number: str, name: str) -> AccountDraft:
+        """The part of a broker's account that is held in one currency, begun when it is new."""
+        key = account_id(broker, number, name, currency)
+        draft = AccountDraft(broker, number, name, currency=currency, by_currency=True)
+        return self._accounts.setdefault(key, draft)
+
     def finish(self, name: str, digest: str) -> ImportedFile:
         """The file as read.
 

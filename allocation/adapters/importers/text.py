@@ -25,8 +25,6 @@ _SIGNATURES = {
 _MARKUP = {
     "<!doctype html": "a web page (perhaps the broker's sign-in page)",
     "<html": "a web page (perhaps the broker's sign-in page)",
-    "<?xml": "an XML document",
-    "ofxheader": "an OFX/QFX statement",
     "{\\rtf": "a word processor's document",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -38,7 +36,7 @@ def read_text(content: bytes) -> str:
     """The file as text: UTF-8, UTF-16 with its mark, or Windows-1252, without invisible characters.
 
     Raises:
-        ImportFileError: too large, empty, binary, in another encoding, or with a line no table has.
+        ImportFileError: too large, empty, binary, a web page, or in another encoding.
     """
     if len(content) > LARGEST_FILE:
         raise ImportFileError(
@@ -49,7 +47,6 @@ def read_text(content: bytes) -> str:
     if not text.strip():
         raise ImportFileError("The file is empty. Export the positions again and choose the new file.")
     _refuse_markup(text)
-    _refuse_long_line(text)
     return text
 
 
@@ -92,7 +89,8 @@ def _refuse_markup(text: str) -> None:
             )
 
 
-def _refuse_long_line(text: str) -> None:
+def refuse_long_line(text: str) -> None:
+    """Refuse a line that no table has; documents such as XML and JSON may be written in a single one."""
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > LONGEST_LINE:
             raise ImportFileError(

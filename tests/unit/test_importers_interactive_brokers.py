@@ -1,0 +1,176 @@
+"""Interactive Brokers' activity statement and Flex query: positions with lots, cash by currency, totals to the cent."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from allocation.adapters.importers import ImportedFile, read_accounts
+from allocation.adapters.importers.markup import MOST_ELEMENTS, read_xml
+from allocation.errors import ImportFileError
+from allocation.model import TaxLot
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "imports"
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+EASTERN = ZoneInfo("America/New_York")
+HEADER = (
+    "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Mult,Cost Price,Cost Basis,"
+    "Close Price,Value,Unrealized P/L,Code\n"
+)
+
+
+def read(name: str) -> ImportedFile:
+    return read_accounts((GOLDEN / name).read_bytes(), "x", NOW)
+
+
+def read_text(text: str) -> ImportedFile:
+    return read_accounts(text.encode(), "x", NOW)
+
+
+def flex(positions: str, rest: str = "") -> ImportedFile:
+    return read_text(
+        f'<FlexQueryResponse><FlexStatements><FlexStatement accountId="U1" toDate="20261120">{rest}<OpenPositions>'
+        f"{positions}</OpenPositions></FlexStatement></FlexStatements></FlexQueryResponse>"
+    )
+
+
+# ── The activity statement ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_statement_in_one_currency_agrees_with_its_net_asset_value_to_the_cent():
+    file = read("interactivebrokers_one_currency.csv")
+
+    # 2402.50 + 36626 + 1905.125 − 800 + 830 + 12.50 = 40976.125; half a cent is rounded up on both sides
+    assert (file.reconciliations[0].our_total, file.reconciliations[0].difference) == (Decimal("40976.13"), 0)
+    assert file.is_complete
+    assert file.portfolios[0].as_of == datetime(2026, 11, 20, 16, 0, tzinfo=EASTERN)
+
+
+def test_the_space_in_a_share_class_becomes_a_point_and_names_come_from_the_instruments():
+    portfolio = read("interactivebrokers_one_currency.csv").portfolios[0]
+
+    assert portfolio.quantities == {"BRK.B": Decimal(5), "VTI": Decimal("146.4454218")}
+    assert portfolio.positions[0].name == "BERKSHIRE HATHAWAY INC-CL B"
+    assert portfolio.cash == Decimal("1905.125")
+
+
+def test_lots_carry_the_day_they_were_opened_and_are_not_positions():
+    vti = read("interactivebrokers_one_currency.csv").portfolios[0].positions[1]
+
+    assert [lot.acquired for lot in vti.lots] == [date(2024, 3, 15), date(2026, 2, 2)]
+    assert vti.lots[0] == TaxLot(Decimal(100), Decimal(200), date(2024, 3, 15))
+
+
+def test_shorts_options_and_accruals_are_set_aside_with_their_value():
+    aside = read("interactivebrokers_one_currency.csv").portfolios[0].set_aside
+
+    assert [(item.reason.split()[0].rstrip(","), item.value) for item in aside] == [
+        ("A", Decimal(-800)),
+        ("An", Decimal(830)),
+        ("Accrued", Decimal("12.5")),
+    ]
+
+
+def test_every_currency_is_an_account_of_its_own_with_its_cash_and_total():
+    file = read("interactivebrokers_currencies.csv")
+
+    held = {p.account.currency: (p.quantities, p.cash) for p in file.portfolios}
+    assert held == {
+        "EUR": ({"SAP": Decimal(20)}, Decimal("1100.25")),
+        "USD": ({"VTI": Decimal(20)}, Decimal("-462.5")),
+    }
+    assert [r.file_total for r in file.reconciliations] == [Decimal("5310.25"), Decimal("4539.50")]
+    assert file.is_complete
+    assert len({p.account.id for p in file.portfolios}) == 2
+    assert any("EUR, USD" in note for note in file.notes)
+
+
+def test_a_position_that_was_taken_out_of_the_file_shows_as_a_difference():
+    text = (GOLDEN / "interactivebrokers_one_currency.csv").read_text(encoding="utf-8")
+    without = "\n".join(line for line in text.splitlines() if ",BRK B," not in line or "Open" not in line)
+
+    assert read_text(without).reconciliations[0].difference == Decimal("-2402.50")
+
+
+def test_a_kind_of_security_that_is_not_known_is_set_aside_by_its_name():
+    portfolio = read_text(HEADER + "Open Positions,Data,Summary,CFDs,USD,IBUS500,2,1,5000,10000,5100,10200,200,\n")
+
+    assert portfolio.portfolios[0].set_aside[0].reason == "CFDs: kept out of the plan."
+
+
+def test_a_quantity_that_is_no_number_is_listed_with_its_line():
+    file = read_text(
+        HEADER
+        + "Open Positions,Data,Summary,Stocks,USD,VTI,many,1,1,1,1,1,0,\n"
+        + "Open Positions,Data,Summary,Stocks,USD,BND,2,1,70,140,72,144,4,\n"
+    )
+
+    assert [(problem.line_number, "many" in problem.reason) for problem in file.problems] == [(2, True)]
+    assert file.portfolios[0].quantities == {"BND": Decimal(2)}
+
+
+def test_a_statement_without_positions_and_cash_says_which_sections_to_add():
+    with pytest.raises(ImportFileError, match="Open Positions"):
+        read_text("Statement,Header,Field Name,Field Value\nStatement,Data,Title,Trade Confirmations\n")
+
+
+# ── The Flex query ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_flex_query_is_read_at_its_last_day_with_lots_and_agrees_with_the_net_asset_value():
+    file = read("interactivebrokers_flex.xml")
+
+    portfolio = file.portfolios[0]
+    assert portfolio.quantities == {"VTI": Decimal(100), "BRK.B": Decimal(10)}
+    assert portfolio.positions[0].lots == (
+        TaxLot(Decimal(60), Decimal(200), date(2024, 3, 15)),
+        TaxLot(Decimal(40), Decimal("232.5"), date(2026, 2, 2)),
+    )
+    # 25010 + 4884.50 + 4980 of treasury bills + 4.25 of accruals + 222.81
+    assert (file.reconciliations[0].our_total, file.reconciliations[0].difference) == (Decimal("35101.56"), 0)
+    assert portfolio.as_of == datetime(2026, 11, 20, 16, 0, tzinfo=EASTERN)
+
+
+def test_the_statement_and_the_flex_query_of_one_account_have_the_same_id():
+    entry = '<OpenPosition accountId="U7000001" currency="USD" assetCategory="STK" symbol="VTI" position="1" markPrice="2"/>'
+
+    assert flex(entry).portfolios[0].account.id == read("interactivebrokers_one_currency.csv").portfolios[0].account.id
+
+
+def test_a_flex_query_with_lots_alone_adds_them_up():
+    lot = '<OpenPosition currency="USD" assetCategory="STK" symbol="ARM" levelOfDetail="LOT" position="{}" markPrice="100" costBasisMoney="{}" openDateTime="20240102;093005"/>'
+
+    position = flex(lot.format(3, 150) + lot.format(2, 160)).portfolios[0].positions[0]
+
+    assert position.quantity == Decimal(5)
+    assert [lot.unit_cost for lot in position.lots] == [Decimal(50), Decimal(80)]
+
+
+def test_a_document_type_is_refused_before_anything_it_declares_is_read():
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b SYSTEM "file:///etc/passwd">]><FlexQueryResponse>&a;&b;</FlexQueryResponse>'
+
+    with pytest.raises(ImportFileError, match="document type"):
+        read_text('<?xml version="1.0"?>' + bomb)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<FlexQueryResponse><FlexStatements>", "Line 1: the Flex query is no well-formed XML"),
+        ("<FlexQueryResponse>&unknown;</FlexQueryResponse>", "no well-formed XML"),
+        ("<FlexQueryResponse></FlexQueryResponse>", "no Open Positions"),
+        ("<FlexQueryResponse>" + "<a>" * 80 + "</a>" * 80 + "</FlexQueryResponse>", "60 levels"),
+        ("<?xml version='1.0'?><other/>", "XML document of a kind that is not known"),
+        ('{"other": 1}', "JSON document of a kind that is not known"),
+    ],
+)
+def test_documents_that_cannot_be_read_are_refused_with_a_sentence(text: str, said: str):
+    with pytest.raises(ImportFileError, match=said):
+        read_text(text)
+
+
+def test_more_elements_than_any_statement_has_are_refused():
+    with pytest.raises(ImportFileError, match="200,000 elements"):
+        read_xml("<a>" + "<b/>" * MOST_ELEMENTS + "</a>", "statement")
