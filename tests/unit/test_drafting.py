@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from allocation.desk import Draft
@@ -43,6 +43,7 @@ def percents(value: int) -> Draft:
     return Draft({"VTI": Decimal(value)})
 
 
+@settings(deadline=None)
 @given(
     percents=some.dictionaries(some.text(max_size=5), some.decimals(0, 100, places=3, allow_nan=False), max_size=5),
     locked=some.frozensets(some.text(max_size=5), max_size=3),
@@ -64,7 +65,7 @@ def test_what_is_no_draft_is_none(content: str) -> None:
 
 
 def test_an_edit_never_waits_for_a_write_and_the_last_one_stays() -> None:
-    store = SlowDrafts(seconds=0.2)
+    store = SlowDrafts(seconds=0.5)
     keeper = DraftKeeper(store)
 
     began = time.perf_counter()
@@ -72,7 +73,7 @@ def test_an_edit_never_waits_for_a_write_and_the_last_one_stays() -> None:
         keeper.keep("ann", "ira", percents(value))
     took = time.perf_counter() - began
 
-    assert took < 0.2
+    assert took < store.seconds
     assert keeper.find("ann", "ira") == percents(49)
     assert keeper.settle()
     assert DraftKeeper(store).find("ann", "ira") == percents(49)
