@@ -31,7 +31,7 @@ def wait_for(address: str) -> str:
         try:
             with urllib.request.urlopen(address, timeout=5) as answer:
                 return answer.read().decode()
-        except urllib.error.URLError:
+        except (urllib.error.URLError, TimeoutError):  # not listening yet, or not answering yet
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
