@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from allocation.adapters.aes_vault import AesVault, key_id_of
 from allocation.adapters.demo import demo_store, demo_user
+from allocation.adapters.exchange_days import ExchangeDays
 from allocation.adapters.importers import TEMPLATE, read_accounts
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
@@ -71,7 +72,7 @@ def workbench(settings: Settings) -> Workbench:
         SqlDirectory(database),
         SqlStore(database, trail),
         SqlTeams(database, trail),
-        Market(_quote_source(settings), SqlQuoteCache(database)),
+        Market(_quote_source(settings), SqlQuoteCache(database), sessions=ExchangeDays()),
         trail,
         vault,
         SqlCredentials(database),

@@ -1,17 +1,21 @@
 """Prices for whoever asks: the best quote known for each symbol, and a refresh from the network when told to."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from threading import Lock
 from time import monotonic
 
 from allocation.errors import MissingPriceError
+from allocation.exchanges import Weekdays, exchange_of
+from allocation.flights import Flights
+from allocation.guard import DoubtfulPriceError, PriceCode, refuse_leap, refuse_old, way_out
 from allocation.model import Portfolio, PriceSource, Quote
-from allocation.ports import QuoteAnswer, QuoteCache, QuoteFailure, QuoteFault, QuoteSource
+from allocation.ports import QuoteAnswer, QuoteCache, QuoteFailure, QuoteFault, QuoteSource, TradingSessions
 from allocation.price_text import failure_sentences
 
 FRESH_FOR = timedelta(seconds=60)  # a quote fetched less than this ago is not fetched again
 PAUSE = timedelta(seconds=60)  # after Yahoo could not be reached or sent us away
+SHORTEST_SESSION = timedelta(hours=2)  # within it no whole session can have passed
 SECONDS_IN_MEMORY = 30.0  # another process may have written newer quotes to the cache
 
 _TRUST = {PriceSource.MANUAL: 2, PriceSource.YAHOO: 1, PriceSource.FILE: 1, PriceSource.SAMPLE: 0}
@@ -57,13 +61,19 @@ class Market:
     """Where a session's prices come from. Only `refresh` talks to the network."""
 
     def __init__(
-        self, source: QuoteSource | None, cache: QuoteCache, samples: Mapping[str, Quote] | None = None
+        self,
+        source: QuoteSource | None,
+        cache: QuoteCache,
+        samples: Mapping[str, Quote] | None = None,
+        sessions: TradingSessions | None = None,
     ) -> None:
         self._source = source
+        self._sessions = sessions or Weekdays()
         self._recent = _RecentQuotes(cache)
         self._samples = dict(samples or {})
         self._fetched: dict[str, datetime] = {}
         self._paused: tuple[datetime, QuoteFault] | None = None
+        self._flights: Flights[str, QuoteAnswer] = Flights()
 
     @property
     def can_refresh(self) -> bool:
@@ -91,19 +101,57 @@ class Market:
         }
         return {symbol: quote for symbol, quote in best.items() if quote is not None}
 
-    def refresh(self, symbols: Iterable[str], now: datetime, *, force: bool = False) -> QuoteAnswer:
+    def sessions_missed(self, quotes: Iterable[Quote], now: datetime) -> dict[str, int]:
+        """By symbol, how many sessions of its exchange began after a price was struck and are over by now."""
+        return {quote.symbol: self._missed(quote, now) for quote in quotes if quote.source != PriceSource.SAMPLE}
+
+    def refresh(
+        self, symbols: Iterable[str], now: datetime, *, force: bool = False, known: Mapping[str, Quote] | None = None
+    ) -> QuoteAnswer:
         """Fetch current quotes within the source's deadline and keep the good ones in the cache.
 
-        What was fetched within the last minute is not fetched again, unless forced. For a minute after the source could
-        not be reached or sent us away nothing is fetched at all, and the answer comes at once.
+        What was fetched within the last minute is not fetched again, unless forced, and what somebody else is fetching
+        is waited for. For a minute after the source could not be reached or sent us away, or as long as it told us to
+        stay away, nothing is fetched at all, and the answer comes at once. A quote that does not follow from the last
+        one is a failure, and the last one stays.
+
+        Args:
+            known: what the user has for these symbols. A price entered by hand can confirm a jump.
         """
-        wanted = tuple(dict.fromkeys(symbols))
-        fresh = {} if force else self._fresh(wanted, now)
-        missing = tuple(symbol for symbol in wanted if symbol not in fresh)
-        answer = self._ask(missing, now) if missing else QuoteAnswer({}, {})
+        answers = self._flights.ask(symbols, lambda mine: self._refresh(mine, now, force, known or {}))
+        return QuoteAnswer(
+            {s: answer.quotes[s] for theirs, answer in answers for s in theirs if s in answer.quotes},
+            {s: answer.failures[s] for theirs, answer in answers for s in theirs if s in answer.failures},
+        )
+
+    def _refresh(self, symbols: tuple[str, ...], now: datetime, force: bool, known: Mapping[str, Quote]) -> QuoteAnswer:
+        fresh = {} if force else self._fresh(symbols, now)
+        missing = tuple(symbol for symbol in symbols if symbol not in fresh)
+        answer = self._guarded(self._ask(missing, now), now, known) if missing else QuoteAnswer({}, {})
         self._recent.save(answer.quotes.values())
         self._fetched.update(dict.fromkeys(answer.quotes, now))
         return QuoteAnswer({**fresh, **answer.quotes}, answer.failures)
+
+    def _guarded(self, answer: QuoteAnswer, now: datetime, known: Mapping[str, Quote]) -> QuoteAnswer:
+        last = self._recent.load(answer.quotes)
+        good, doubtful = dict(answer.quotes), dict(answer.failures)
+        for symbol, quote in answer.quotes.items():
+            earlier = [quotes[symbol] for quotes in (last, known) if symbol in quotes]
+            try:
+                refuse_old(quote, self._missed(quote, now))
+                refuse_leap(quote, earlier)
+            except DoubtfulPriceError as error:
+                del good[symbol]
+                doubtful[symbol] = _doubtful(error, choose_quote(earlier))
+        return QuoteAnswer(good, doubtful)
+
+    def _missed(self, quote: Quote, now: datetime) -> int:
+        """A file's price has a day and no hour; it is taken for the last of that day."""
+        at_midnight = quote.source == PriceSource.FILE and quote.time.time() == time.min
+        struck = quote.time + timedelta(hours=23, minutes=59) if at_midnight else quote.time
+        if now - struck < SHORTEST_SESSION:
+            return 0
+        return self._sessions.missed(exchange_of(quote.symbol, quote.currency), struck, now)
 
     def _candidates(
         self, symbols: Iterable[str], portfolio: Portfolio, manual: Mapping[str, Quote]
@@ -122,10 +170,12 @@ class Market:
             return _refused(symbols, QuoteFault.SWITCHED_OFF, _SWITCHED_OFF)
         if self._paused and now < self._paused[0]:
             until, fault = self._paused
-            return _refused(symbols, fault, f"Not asked again so soon; try in {(until - now).seconds + 1} seconds.")
+            seconds = int((until - now).total_seconds()) + 1
+            return _refused(symbols, fault, f"Not asked again so soon; try in {seconds} seconds.", until)
         answer = self._source.quotes(symbols)
         fault_met = _reason_to_pause(answer)
-        self._paused = (now + PAUSE, fault_met) if fault_met else None
+        until = max((f.retry_at for f in answer.failures.values() if f.retry_at), default=now)
+        self._paused = (max(now + PAUSE, until), fault_met) if fault_met else None
         return answer
 
 
@@ -171,5 +221,11 @@ def _reason_to_pause(answer: QuoteAnswer) -> QuoteFault | None:
     return next((fault for fault in _OUT_OF_REACH if fault in faults), None)
 
 
-def _refused(symbols: Iterable[str], fault: QuoteFault, message: str) -> QuoteAnswer:
-    return QuoteAnswer({}, {symbol: QuoteFailure(symbol, fault, message) for symbol in symbols})
+def _refused(symbols: Iterable[str], fault: QuoteFault, message: str, retry_at: datetime | None = None) -> QuoteAnswer:
+    return QuoteAnswer({}, {symbol: QuoteFailure(symbol, fault, message, retry_at=retry_at) for symbol in symbols})
+
+
+def _doubtful(error: DoubtfulPriceError, last: Quote | None) -> QuoteFailure:
+    symbol = error.culprits[0]
+    message = f"Yahoo gave no usable price for {symbol}: {error.message}. {way_out(last)}"
+    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from allocation.authorisation import Role, Verb
+from allocation.guard import PriceCode
 from allocation.model import Account, Portfolio, Quote
 from allocation.targets import TargetAllocation
 from allocation.teams import Offer, Team
@@ -24,13 +25,35 @@ class QuoteFault(StrEnum):
     SWITCHED_OFF = "switched_off"
 
 
+_CODES = {
+    QuoteFault.OFFLINE: PriceCode.UNAVAILABLE,
+    QuoteFault.TIMEOUT: PriceCode.TIMEOUT,
+    QuoteFault.RATE_LIMITED: PriceCode.RATE_LIMITED,
+    QuoteFault.UNKNOWN_SYMBOL: PriceCode.UNKNOWN_SYMBOL,
+    QuoteFault.UNUSABLE: PriceCode.MALFORMED,
+    QuoteFault.SWITCHED_OFF: PriceCode.SWITCHED_OFF,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteFailure:
-    """One symbol that a source could not price, in a sentence for the page."""
+    """One symbol that a source could not price, in a sentence for the page.
+
+    Attributes:
+        cause: the code, where the fault alone does not say it.
+        retry_at: before this moment the source wants to hear nothing more.
+    """
 
     symbol: str
     fault: QuoteFault
     message: str
+    cause: PriceCode | None = None
+    retry_at: datetime | None = None
+
+    @property
+    def code(self) -> PriceCode:
+        """Why there is no price, for programs."""
+        return self.cause or _CODES[self.fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +69,14 @@ class QuoteSource(Protocol):
 
     def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
         """Current quotes, fetched together, within the source's own deadline."""
+        ...
+
+
+class TradingSessions(Protocol):
+    """When exchanges are open: weekends, holidays and early closes included."""
+
+    def missed(self, exchange: str, struck: datetime, now: datetime) -> int:
+        """Days of trade that began after a price was struck and are over by now."""
         ...
 
 

@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from allocation.errors import listed
 from allocation.model import PriceSource, Quote
 from allocation.ports import QuoteFailure, QuoteFault
 
-STALE_AFTER_WEEKDAYS = 3  # a Thursday close before a four-day Easter is still the last one on Tuesday
+OLD_AFTER_SESSIONS = 1  # a fund's price of the day comes hours after the close
 
 _GROUPS = {
     PriceSource.YAHOO: "Yahoo",
@@ -19,7 +19,7 @@ _GROUPS = {
 _SHARED_FAULTS = {
     QuoteFault.OFFLINE: "Yahoo cannot be reached.",
     QuoteFault.TIMEOUT: "Yahoo did not answer in time for {names}.",
-    QuoteFault.RATE_LIMITED: "Yahoo takes no more requests from here for now; try again in a few minutes.",
+    QuoteFault.RATE_LIMITED: "Yahoo takes no more requests from here for now; try again {when}.",
     QuoteFault.SWITCHED_OFF: "Fetching prices is switched off.",
     QuoteFault.UNKNOWN_SYMBOL: "Yahoo does not know {names}; check the spelling or enter a price by hand.",
 }
@@ -35,31 +35,40 @@ def price_age_text(quote: Quote, now: datetime) -> str:
     return f"{label}, {_date_text(quote.time)}"
 
 
-def prices_line(quotes: Iterable[Quote], missing: Iterable[str], now: datetime) -> str:
-    """All prices in one line: "Prices: Yahoo, 2 minutes ago · 3 from the file, 20 Nov 2026 · GLD missing"."""
+def prices_line(
+    quotes: Iterable[Quote], missing: Iterable[str], now: datetime, sessions: Mapping[str, int] | None = None
+) -> str:
+    """All prices in one line: "Prices: Yahoo, 2 minutes ago · 3 from the file, 20 Nov 2026 · GLD missing".
+
+    Args:
+        sessions: by symbol, the sessions that have passed since its price; those not named are not spoken of.
+    """
     groups: dict[PriceSource, list[Quote]] = defaultdict(list)
     for quote in quotes:
         groups[quote.source].append(quote)
-    parts = [_group_text(source, groups[source], now) for source in _GROUPS if groups[source]]
+    parts = [
+        f"{_group_text(source, groups[source], now)}{_sessions_text(groups[source], now, sessions or {})}"
+        for source in _GROUPS
+        if groups[source]
+    ]
     absent = tuple(dict.fromkeys(missing))
     if absent:
         parts.append(f"{listed(absent)} missing")
     return f"Prices: {' · '.join(parts)}" if parts else "Prices: none needed yet"
 
 
-def is_stale(quote: Quote, now: datetime) -> bool:
-    """Whether more weekdays have passed since the price was struck than any ordinary holiday explains."""
-    return _weekdays_between(quote.time.date(), now.astimezone(quote.time.tzinfo).date()) > STALE_AFTER_WEEKDAYS
+def stale_remark(quotes: Iterable[Quote], sessions: Mapping[str, int]) -> str:
+    """One sentence naming every price that is older than its exchange explains; empty when none is.
 
-
-def stale_remark(quotes: Iterable[Quote], now: datetime) -> str:
-    """One sentence naming every old price but the samples, whose label says so already; empty when none is old."""
+    Args:
+        sessions: by symbol, the sessions that have passed since its price; samples, whose label says so, have none.
+    """
     old = sorted(
-        (q for q in quotes if q.source != PriceSource.SAMPLE and is_stale(q, now)), key=lambda q: (q.time, q.symbol)
+        (q for q in quotes if sessions.get(q.symbol, 0) > OLD_AFTER_SESSIONS), key=lambda q: (q.time, q.symbol)
     )
     if not old:
         return ""
-    named = listed(f"{q.symbol} ({_date_text(q.time)})" for q in old)
+    named = listed(f"{q.symbol} ({_date_text(q.time)}, {sessions[q.symbol]} sessions ago)" for q in old)
     return f"Old {'price' if len(old) == 1 else 'prices'}: {named}. Refresh, or enter today's price by hand."
 
 
@@ -78,7 +87,7 @@ def failure_sentences(failures: Mapping[str, QuoteFailure]) -> tuple[str, ...]:
     for failure in failures.values():
         by_fault[failure.fault].append(failure)
     shared = [
-        sentence.format(names=listed(f.symbol for f in by_fault[fault]))
+        sentence.format(names=listed(f.symbol for f in by_fault[fault]), when=_when_text(by_fault[fault]))
         for fault, sentence in _SHARED_FAULTS.items()
         if by_fault[fault]
     ]
@@ -118,8 +127,16 @@ def _date_text(time: datetime) -> str:
     return f"{time.day} {time:%b} {time.year}"
 
 
-def _weekdays_between(earlier: date, later: date) -> int:
-    """Weekdays after `earlier` up to and including `later`; 0 when `later` is not later."""
-    weeks, days = divmod(max(0, (later - earlier).days), 7)
-    rest = (earlier + timedelta(days=n) for n in range(1, days + 1))
-    return weeks * 5 + sum(day.weekday() < 5 for day in rest)
+def _sessions_text(quotes: list[Quote], now: datetime, sessions: Mapping[str, int]) -> str:
+    """Whether these are the last closes there are, where the date alone does not tell."""
+    if not all(quote.symbol in sessions and now - quote.time >= timedelta(days=1) for quote in quotes):
+        return ""
+    most = max(sessions[quote.symbol] for quote in quotes)
+    if most == 0:
+        return " (the last close)" if len(quotes) == 1 else " (the last closes)"
+    return f" ({'up to ' if len(quotes) > 1 else ''}{most} {'session' if most == 1 else 'sessions'} ago)"
+
+
+def _when_text(failures: list[QuoteFailure]) -> str:
+    latest = max((failure.retry_at for failure in failures if failure.retry_at), default=None)
+    return f"at {latest.astimezone(UTC):%H:%M} UTC" if latest else "in a few minutes"

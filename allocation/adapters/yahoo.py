@@ -8,9 +8,12 @@ from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
-from allocation.adapters.yahoo_chart import NoPriceError, failure, read_chart, yahoo_ticker
+from allocation.adapters.exchange_days import ExchangeDays
+from allocation.adapters.yahoo_chart import NoPriceError, failure, read_chart, retry_time, yahoo_ticker
+from allocation.exchanges import exchange_of
+from allocation.guard import DoubtfulPriceError, PriceCode, refuse_old
 from allocation.model import Quote
-from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault
+from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, TradingSessions
 
 if TYPE_CHECKING:
     from allocation.adapters.yahoo_session import YahooSession
@@ -26,6 +29,7 @@ class YahooSource:
         deadline: seconds a batch may take in all, however many symbols it has.
         workers: how many symbols are asked about at the same time.
         folder: where yfinance may keep its cookie; a temporary one if none is given.
+        sessions: when exchanges are open; a price of many sessions ago is none.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class YahooSource:
         workers: int = 8,
         folder: Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sessions: TradingSessions | None = None,
     ) -> None:
         self._deadline = deadline
         self._workers = workers
         self._folder = folder
         self._clock = clock
+        self._sessions = sessions or ExchangeDays()
         self._lock = Lock()
         self._session: YahooSession | None = None
         self._temporary: TemporaryDirectory[str] | None = None
@@ -54,7 +60,7 @@ class YahooSource:
 
     def _fetch(self, tickers: Mapping[str, str]) -> list[Quote | QuoteFailure]:
         session = self._open()
-        return _Batch(session, tickers, self._deadline, self._clock()).run(self._workers)
+        return _Batch(session, tickers, self._deadline, self._clock(), self._sessions).run(self._workers)
 
     def _open(self) -> "YahooSession":
         from allocation.adapters.yahoo_session import YahooSession  # noqa: PLC0415  yfinance takes seconds to import
@@ -75,7 +81,14 @@ class YahooSource:
 class _Batch:
     """One round of questions. Its threads are daemons: a silent Yahoo holds up neither the page nor the process's end."""
 
-    def __init__(self, session: "YahooSession", tickers: Mapping[str, str], deadline: float, now: datetime) -> None:
+    def __init__(
+        self,
+        session: "YahooSession",
+        tickers: Mapping[str, str],
+        deadline: float,
+        now: datetime,
+        sessions: TradingSessions,
+    ) -> None:
         from allocation.adapters import yahoo_session  # noqa: PLC0415  yfinance takes seconds to import
 
         self._http = yahoo_session
@@ -83,6 +96,7 @@ class _Batch:
         self._tickers = tickers
         self._deadline = deadline
         self._now = now
+        self._sessions = sessions
         self._leash = yahoo_session.Leash(deadline)
         self._stopped: QuoteFault | None = None
         self._questions: SimpleQueue[str] = SimpleQueue()
@@ -127,41 +141,55 @@ class _Batch:
         return [*answers, *(self._unasked(symbol) for symbol in waiting)]
 
     def _ask(self, symbol: str) -> Quote | QuoteFailure:
+        """The answer; what may be a passing weakness of Yahoo's is asked once more."""
+        answer = self._ask_once(symbol)
+        if isinstance(answer, QuoteFailure) and answer.fault == QuoteFault.UNUSABLE:
+            return self._ask_once(symbol) if answer.code == PriceCode.UNAVAILABLE else answer
+        return answer
+
+    def _ask_once(self, symbol: str) -> Quote | QuoteFailure:
         if self._stopped or not self._leash.left:
             return self._unasked(symbol)
         ticker = self._tickers[symbol]
         try:
             chart = self._session.chart(ticker, self._leash)
-            return read_chart(symbol, ticker, chart.status, chart.text, self._now)
+            quote = read_chart(symbol, ticker, chart.status, chart.text, self._now)
+            refuse_old(quote, self._sessions.missed(exchange_of(ticker, quote.currency), quote.time, self._now))
         except NoPriceError as error:
             return failure(symbol, error)
+        except DoubtfulPriceError as error:
+            return failure(symbol, NoPriceError(error.message, PriceCode(error.code)))
         except self._http.YFRateLimitError:
-            return _unreached(symbol, QuoteFault.RATE_LIMITED, self._deadline)
+            return self._unreached(symbol, QuoteFault.RATE_LIMITED)
         except self._http.YFException as error:
-            return failure(symbol, NoPriceError(str(error)[:80]))
+            return failure(symbol, NoPriceError(str(error)[:80], PriceCode.UNAVAILABLE))
         except self._http.RequestException as error:
             return self._no_answer(symbol, error)
+        return quote
 
     def _no_answer(self, symbol: str, error: OSError) -> QuoteFailure:
         if self._http.is_offline(error):
-            return _unreached(symbol, QuoteFault.OFFLINE, self._deadline)
+            return self._unreached(symbol, QuoteFault.OFFLINE)
         if isinstance(error, self._http.Timeout):
             return self._unasked(symbol)
-        return failure(symbol, NoPriceError("the connection broke off"))
+        if self._http.is_too_large(error):
+            return failure(symbol, NoPriceError("its answer is too large", PriceCode.TOO_LARGE))
+        return failure(symbol, NoPriceError("the connection broke off", PriceCode.UNAVAILABLE))
 
     def _unasked(self, symbol: str) -> QuoteFailure:
-        return _unreached(symbol, self._stopped or QuoteFault.TIMEOUT, self._deadline)
+        return self._unreached(symbol, self._stopped or QuoteFault.TIMEOUT)
+
+    def _unreached(self, symbol: str, fault: QuoteFault) -> QuoteFailure:
+        retry_at = retry_time(self._leash.retry_after, self._now) if fault == QuoteFault.RATE_LIMITED else None
+        when = f"at {retry_at:%H:%M} UTC" if retry_at else "in a few minutes"
+        sentences = {
+            QuoteFault.OFFLINE: "Yahoo cannot be reached.",
+            QuoteFault.RATE_LIMITED: f"Yahoo takes no more requests from here for now. Try again {when}.",
+            QuoteFault.TIMEOUT: f"Yahoo did not answer for {symbol} within {self._deadline:g} seconds.",
+        }
+        return QuoteFailure(symbol, fault, sentences[fault], retry_at=retry_at)
 
 
 def _not_a_ticker(symbol: str) -> QuoteFailure:
     message = f"{symbol[:40]!a} cannot be a Yahoo symbol. Correct it or enter a price by hand."
     return QuoteFailure(symbol, QuoteFault.UNKNOWN_SYMBOL, message)
-
-
-def _unreached(symbol: str, fault: QuoteFault, deadline: float) -> QuoteFailure:
-    sentences = {
-        QuoteFault.OFFLINE: "Yahoo cannot be reached.",
-        QuoteFault.RATE_LIMITED: "Yahoo takes no more requests from here for now. Try again in a few minutes.",
-        QuoteFault.TIMEOUT: f"Yahoo did not answer for {symbol} within {deadline:g} seconds.",
-    }
-    return QuoteFailure(symbol, fault, sentences[fault])

@@ -4,33 +4,32 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from allocation.errors import AllocationError
-from allocation.model import PriceSource, Quote, check_price
+from allocation.guard import DoubtfulPriceError, PriceCode, Reading, read_quote, way_out
+from allocation.model import PriceSource, Quote
 from allocation.ports import QuoteFailure, QuoteFault
 
-# Hundredths in which some exchanges quote. Case matters: GBP is a hundred times GBp.
-MINOR_UNITS: Final = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
 # Suffixes of one letter that are an exchange (Frankfurt, London, Tokyo, TSX Venture) and no share class.
 EXCHANGE_LETTERS: Final = "FLTV"
 # Fidelity and OFX leave the separator out; nothing else is called so.
 WITHOUT_SEPARATOR: Final = {"BRKA": "BRK-A", "BRKB": "BRK-B"}
-CLOCKS_MAY_DIFFER: Final = timedelta(minutes=15)
+LONGEST_PAUSE: Final = timedelta(days=1)
+MOST_DIGITS: Final = 400  # a float written out in full has 309
 
 # Ten characters at most: an ISIN (12) would send yfinance searching, and the first hit may be of another exchange.
 _TICKER = re.compile(r"[A-Z0-9]{1,10}(-[A-Z0-9]{1,6})?(\.[A-Z]{1,3})?")
 _SHARE_CLASS = re.compile(rf"([A-Z]{{1,5}})(?:[ /]([A-Z])|\.([A-Z])(?<![{EXCHANGE_LETTERS}]))")
-_SMALLEST_STEP = Decimal("0.000001")
 
 
 class NoPriceError(Exception):
     """An answer that holds no usable price; says why in half a sentence."""
 
-    def __init__(self, why: str, fault: QuoteFault = QuoteFault.UNUSABLE) -> None:
+    def __init__(self, why: str, code: PriceCode) -> None:
         super().__init__(why)
-        self.fault = fault
+        self.code = code
 
 
 def yahoo_ticker(symbol: str) -> str:
@@ -50,58 +49,76 @@ def read_chart(symbol: str, ticker: str, status: int, text: str, now: datetime) 
         NoPriceError: there is none that we would stand behind.
     """
     meta = _meta(status, text)
-    if str(meta.get("symbol", "")).upper() != ticker:
-        raise NoPriceError("its answer is about another security")
-    currency, unit = _currency(meta)
+    told = (meta.get(key) for key in ("symbol", "regularMarketPrice", "currency", "regularMarketTime"))
     try:
-        price = check_price(symbol, _number(meta, "regularMarketPrice") * unit)
-        price = price.quantize(_SMALLEST_STEP, ROUND_HALF_EVEN).normalize()
-        return Quote(symbol, price, currency, _time(meta, now), PriceSource.YAHOO)
-    except AllocationError as error:
-        raise NoPriceError(str(error).rstrip(".")) from None
+        return read_quote(Reading(symbol, ticker, *told), PriceSource.YAHOO, now)
+    except DoubtfulPriceError as error:
+        raise NoPriceError(error.message, PriceCode(error.code)) from None
+
+
+def retry_time(said: str, now: datetime) -> datetime | None:
+    """When a server that had too many requests wants to be asked again (RFC 9110, 10.2.3); within a day, if it says so."""
+    try:
+        at = now + timedelta(seconds=int(said)) if said.isascii() and said.isdigit() else parsedate_to_datetime(said)
+    except (ValueError, OverflowError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(at, now + LONGEST_PAUSE) if at > now else None
 
 
 def failure(symbol: str, error: NoPriceError) -> QuoteFailure:
     """The same in a sentence with its way out."""
-    if error.fault == QuoteFault.UNKNOWN_SYMBOL:
-        return QuoteFailure(
-            symbol, error.fault, f"Yahoo does not know {symbol}. Check its spelling or enter a price by hand."
-        )
-    message = f"Yahoo gave no usable price for {symbol}: {error}. Try again later or enter a price by hand."
-    return QuoteFailure(symbol, error.fault, message)
+    if error.code == PriceCode.UNKNOWN_SYMBOL:
+        message = f"Yahoo does not know {symbol}. Check its spelling or enter a price by hand."
+        return QuoteFailure(symbol, QuoteFault.UNKNOWN_SYMBOL, message)
+    message = f"Yahoo gave no usable price for {symbol}: {error}. {way_out()}"
+    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, error.code)
 
 
 def _meta(status: int, text: str) -> Mapping[str, Any]:
     if status == 404:
-        raise NoPriceError("not found", QuoteFault.UNKNOWN_SYMBOL)
+        raise NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)
     if status != 200:
-        raise NoPriceError(f"it answered with HTTP status {status}")
+        raise NoPriceError(f"it answered with HTTP status {status}", _code_of(status))
     match _parsed(text):
         case {"chart": {"error": {"code": "Not Found"}}}:
-            raise NoPriceError("not found", QuoteFault.UNKNOWN_SYMBOL)
+            raise NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)
         case {"chart": {"result": [{"meta": dict() as meta}]}}:
             return meta
-    raise NoPriceError("its answer is not a chart")
+    raise NoPriceError("its answer is not a chart", PriceCode.MALFORMED)
+
+
+def _code_of(status: int) -> PriceCode:
+    if 300 <= status < 400:
+        return PriceCode.REDIRECT
+    return PriceCode.AUTH if status in (401, 403) else PriceCode.UNAVAILABLE
 
 
 def _parsed(text: str) -> Any:
     try:
         return json.loads(
-            text, parse_float=_exact, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_keys
+            text,
+            parse_float=_exact,
+            parse_int=_whole,
+            parse_constant=Decimal,  # NaN and Infinity are not JSON; where it matters they are refused as no number
+            object_pairs_hook=_refuse_repeated_keys,
         )
     except (ValueError, RecursionError):
-        raise NoPriceError("its answer cannot be read") from None
+        raise NoPriceError("its answer cannot be read", PriceCode.MALFORMED) from None
 
 
-def _exact(digits: str) -> Decimal:
+def _exact(digits: str) -> Decimal | str:
+    """The number itself; digits beyond all reason stay text, which is no number."""
+    if len(digits) > MOST_DIGITS:
+        return digits
     try:
         return Decimal(digits)
     except InvalidOperation:
-        raise ValueError from None
+        return digits
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are not JSON
+def _whole(digits: str) -> int | str:
+    return digits if len(digits) > MOST_DIGITS else int(digits)
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -109,29 +126,3 @@ def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError
     return found
-
-
-def _currency(meta: Mapping[str, Any]) -> tuple[str, Decimal]:
-    code = meta.get("currency")
-    if not isinstance(code, str):
-        raise NoPriceError("it names no currency")
-    if code in MINOR_UNITS:
-        return MINOR_UNITS[code], Decimal("0.01")
-    return code, Decimal(1)
-
-
-def _number(meta: Mapping[str, Any], key: str) -> Decimal:
-    value = meta.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise NoPriceError("it names no price")
-    return Decimal(value)
-
-
-def _time(meta: Mapping[str, Any], now: datetime) -> datetime:
-    seconds = meta.get("regularMarketTime")
-    latest = now + CLOCKS_MAY_DIFFER
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds <= 0:
-        raise NoPriceError("it does not say when the price was struck")
-    if seconds > latest.timestamp():
-        raise NoPriceError("its price is of a time still to come; check this computer's clock")
-    return datetime.fromtimestamp(seconds, UTC)

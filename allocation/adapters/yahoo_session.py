@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import yfinance  # type: ignore[import-untyped]
 from curl_cffi import CurlOpt
 from curl_cffi.const import CurlECode
+from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import ConnectionError as NoConnection
 from curl_cffi.requests.exceptions import DNSError, ProxyError, RequestException, Timeout
@@ -33,6 +34,7 @@ __all__ = [
     "YFRateLimitError",
     "YahooSession",
     "is_offline",
+    "is_too_large",
 ]
 
 # It warns about every cookie it does without; what matters reaches us as an exception.
@@ -51,6 +53,7 @@ class Leash:
 
     def __init__(self, seconds: float) -> None:
         self._ends = monotonic() + seconds
+        self.retry_after = ""  # when Yahoo wants to hear from us again, in its own words
 
     @property
     def left(self) -> float:
@@ -93,7 +96,30 @@ class YahooSession(Session[Response]):
         options["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
         if urlsplit(url).path.startswith(urlsplit(CHART).path):
             options["allow_redirects"] = False
-        return super().request(method, url, **options)
+        body = _Body()
+        response = super().request(method, url, content_callback=body.take, **options)
+        response.content = bytes(body.read)
+        if response.status_code == 429:
+            self._leashes.own.retry_after = response.headers.get("Retry-After") or ""
+        return response
+
+
+class _Body:
+    """What arrived, unpacked: a small answer may be packed from a very large one."""
+
+    def __init__(self) -> None:
+        self.read = bytearray()
+
+    def take(self, piece: bytes) -> int:
+        if len(self.read) + len(piece) > MOST_BYTES:
+            return int(CURL_WRITEFUNC_ERROR)
+        self.read += piece
+        return len(piece)
+
+
+def is_too_large(error: OSError) -> bool:
+    """Whether an answer was cut off for its size."""
+    return getattr(error, "code", None) in (CurlECode.FILESIZE_EXCEEDED, CurlECode.WRITE_ERROR)
 
 
 def is_offline(error: OSError) -> bool:

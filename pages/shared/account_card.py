@@ -60,7 +60,9 @@ def show_worth(session: Session, portfolio: Portfolio) -> None:
     st.markdown(f"**{literal(money(printed_total(portfolio, valuation), currency))}**")
     if beside := beside_total(portfolio, valuation):
         st.caption(literal(beside))
-    st.caption(literal(prices_line(quotes.values(), valuation.unpriced, datetime.now(UTC))))
+    now = datetime.now(UTC)
+    passed = session.market.sessions_missed(quotes.values(), now)
+    st.caption(literal(prices_line(quotes.values(), valuation.unpriced, now, passed)))
 
 
 def show_actions(session: Session, account: Account) -> None:

@@ -53,7 +53,8 @@ def price_panel(
     quotes, now = _known(session, portfolio, wanted), datetime.now(UTC)
     with row or st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
         missing = tuple(symbol for symbol in wanted if symbol not in quotes)
-        st.caption(literal(prices_line(quotes.values(), missing, now)), width="content" if row else "stretch")
+        line = prices_line(quotes.values(), missing, now, session.market.sessions_missed(quotes.values(), now))
+        st.caption(literal(line), width="content" if row else "stretch")
         _refresh_button(session, portfolio, wanted)
         with st.popover("Enter a price", icon=":material/edit:", width="content"):
             _offer_missing(missing)
@@ -91,7 +92,8 @@ def _never_asked(session: Session, portfolio: Portfolio, symbols: tuple[str, ...
 def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, force: bool = False) -> None:
     whose = _whose(session, portfolio)
     with st.spinner("Asking Yahoo for prices …"):
-        answer = session.market.refresh(symbols, datetime.now(UTC), force=force)
+        known = _known(session, portfolio, symbols)
+        answer = session.market.refresh(symbols, datetime.now(UTC), force=force, known=known)
     st.session_state.setdefault(_ASKED, {}).setdefault(whose, set()).update(symbols)
     failures: dict[str, QuoteFailure] = st.session_state.setdefault(_FAILURES, {}).setdefault(whose, {})
     for symbol in symbols:
@@ -122,7 +124,7 @@ def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], q
     foreign = session.market.in_another_currency(symbols, portfolio, manual)
     if remark := currency_remark(foreign.values(), portfolio.account.currency):
         st.warning(literal(remark), icon=":material/price_change:")
-    if old := stale_remark(quotes.values(), datetime.now(UTC)):
+    if old := stale_remark(quotes.values(), session.market.sessions_missed(quotes.values(), datetime.now(UTC))):
         st.caption(f":material/history: {literal(old)}")
 
 

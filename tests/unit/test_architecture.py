@@ -65,6 +65,7 @@ LAYERS = {
 ADAPTER_LIBRARIES = {
     "adapters.sql": ("sqlalchemy", "alembic"),
     "adapters.yahoo": ("yfinance", "curl_cffi"),
+    "adapters.exchange_days": ("exchange_calendars", "pandas"),
     "adapters.aes_vault": ("cryptography",),
     "adapters.key_ring": ("keyring",),
 }

@@ -1,21 +1,24 @@
 """Which price is used, when the network is asked, and what people read about it."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Event
 
 import pytest
 
+from allocation.adapters.exchange_days import ExchangeDays
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_names, sample_quotes
 from allocation.errors import MissingPriceError
+from allocation.guard import PriceCode
 from allocation.market import Market, choose_quote, get_current_price, get_current_prices
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault
 from allocation.price_text import (
     currency_remark,
     failure_sentences,
-    is_stale,
     price_age_text,
     prices_line,
     stale_remark,
@@ -310,6 +313,124 @@ def test_without_a_source_nothing_is_fetched_and_everything_explained() -> None:
     assert not prices.can_refresh
 
 
+# What is refused
+
+
+def test_a_doubtful_quote_is_a_failure_with_its_code_and_the_last_good_one_stays() -> None:
+    prices, yahoo = market(quote("VTI", "250.10"))
+    prices.refresh(["VTI"], SUNDAY)
+    yahoo.prices["VTI"] = quote("VTI", "62.50", time=SUNDAY)
+
+    answer = prices.refresh(["VTI"], SUNDAY + timedelta(hours=1))
+
+    assert answer.quotes == {}
+    assert answer.failures["VTI"].code == PriceCode.JUMP
+    assert answer.failures["VTI"].message == (
+        "Yahoo gave no usable price for VTI: the price jumped from 250.1 USD on 20 Nov 2026 to 62.5 USD on 22 Nov 2026; "
+        "a split, or an error. If the new price is right, confirm it by entering it by hand. Refresh later, use the last close "
+        "of 20 Nov 2026 (250.1 USD), leave the line out, or enter a price by hand."
+    )
+    assert prices.known(["VTI"], portfolio(), {})["VTI"].price == Decimal("250.10")
+
+
+def test_a_jump_is_believed_once_it_was_confirmed_by_hand() -> None:
+    prices, yahoo = market(quote("VTI", "250.10"))
+    prices.refresh(["VTI"], SUNDAY)
+    yahoo.prices["VTI"] = quote("VTI", "62.50", time=SUNDAY)
+    by_hand = quote("VTI", "62", MANUAL, SUNDAY)
+
+    answer = prices.refresh(["VTI"], SUNDAY + timedelta(hours=1), known={"VTI": by_hand})
+
+    assert answer.quotes["VTI"].price == Decimal("62.50")
+    assert prices.known(["VTI"], portfolio(), {})["VTI"].price == Decimal("62.50")
+
+
+def test_a_first_quote_that_contradicts_the_file_is_doubtful() -> None:
+    prices, _ = market(quote("VTI", "25010"))
+
+    answer = prices.refresh(
+        ["VTI"], SUNDAY, known={"VTI": quote("VTI", "250", FILE, datetime(2026, 11, 1, tzinfo=UTC))}
+    )
+
+    assert answer.failures["VTI"].code == PriceCode.UNIT_SUSPECT
+
+
+def test_an_old_quote_of_any_source_is_refused() -> None:
+    prices, _ = market(quote("VTI", time=datetime(2019, 3, 4, tzinfo=UTC)))
+
+    answer = prices.refresh(["VTI"], SUNDAY)
+
+    assert answer.failures["VTI"].code == PriceCode.STALE
+    assert prices.known(["VTI"], portfolio(), {}) == {}
+
+
+def test_a_source_that_says_when_to_come_back_is_left_alone_until_then() -> None:
+    prices, yahoo = market()
+    back = SUNDAY + timedelta(hours=1)
+    sent_away = QuoteFailure("VTI", QuoteFault.RATE_LIMITED, "…", retry_at=back)
+    yahoo.quotes = lambda symbols: yahoo.asked.append(tuple(symbols)) or QuoteAnswer({}, {"VTI": sent_away})  # type: ignore[method-assign,func-returns-value]
+    prices.refresh(["VTI"], SUNDAY)
+
+    answer = prices.refresh(["VTI"], SUNDAY + timedelta(minutes=59), force=True)
+
+    assert len(yahoo.asked) == 1
+    assert answer.failures["VTI"].retry_at == back
+    assert failure_sentences(answer.failures) == (
+        "Yahoo takes no more requests from here for now; try again at 13:00 UTC.",
+    )
+    prices.refresh(["VTI"], back)
+    assert len(yahoo.asked) == 2
+
+
+# Several users at once
+
+
+class SlowYahoo(FakeYahoo):
+    """Answers only when it is told to."""
+
+    def __init__(self, *quotes: Quote) -> None:
+        super().__init__(*quotes)
+        self.called, self.go = Event(), Event()
+
+    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+        answer = super().quotes(symbols)
+        self.called.set()
+        assert self.go.wait(10)
+        return answer
+
+
+def test_what_several_users_ask_at_the_same_time_is_asked_once() -> None:
+    yahoo = SlowYahoo(quote("VTI"), quote("BND"))
+    prices = Market(yahoo, MemoryQuoteCache())
+
+    with ThreadPoolExecutor(9) as users:
+        first = users.submit(prices.refresh, ["VTI", "BND"], SUNDAY, force=True)
+        assert yahoo.called.wait(10)
+        others = [users.submit(prices.refresh, ["BND", "VTI"], SUNDAY, force=True) for _ in range(8)]
+        wait(others, timeout=0.2)
+        yahoo.go.set()
+        answers = [asked.result(10) for asked in (first, *others)]
+
+    assert yahoo.asked == [("VTI", "BND")]
+    assert all(set(answer.quotes) == {"VTI", "BND"} and not answer.failures for answer in answers)
+
+
+def test_who_wants_more_than_is_under_way_asks_for_the_rest_only() -> None:
+    yahoo = SlowYahoo(quote("VTI"), quote("BND"))
+    prices = Market(yahoo, MemoryQuoteCache())
+
+    with ThreadPoolExecutor(2) as users:
+        first = users.submit(prices.refresh, ["VTI"], SUNDAY)
+        assert yahoo.called.wait(10)
+        second = users.submit(prices.refresh, ["VTI", "BND"], SUNDAY)
+        wait([second], timeout=0.2)
+        yahoo.go.set()
+
+    assert yahoo.asked == [("VTI",), ("BND",)]
+    assert set(first.result().quotes) == {"VTI"}
+    assert set(second.result().quotes) == {"VTI", "BND"}
+
+
 # What people read
 
 
@@ -351,27 +472,56 @@ def test_all_prices_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "stale"),
+    ("now", "passed"),
     [
-        (datetime(2026, 11, 23, 14, tzinfo=UTC), False),  # Monday
-        (datetime(2026, 11, 25, 20, tzinfo=UTC), False),  # Wednesday, three weekdays on
-        (datetime(2026, 11, 26, 9, tzinfo=UTC), True),  # Thursday
-        (datetime(2027, 11, 20, 9, tzinfo=UTC), True),
-        (datetime(2026, 11, 20, 20, tzinfo=UTC), False),  # a clock that is behind
+        (datetime(2026, 11, 23, 14, tzinfo=UTC), 0),  # Monday
+        (datetime(2026, 11, 25, 20, tzinfo=UTC), 2),  # Wednesday
+        (datetime(2026, 11, 20, 20, tzinfo=UTC), 0),  # a clock that is behind
     ],
 )
-def test_a_friday_close_is_old_after_three_weekdays(now: datetime, stale: bool) -> None:
-    assert is_stale(quote(time=FRIDAY_CLOSE), now) is stale
+def test_where_no_calendar_is_known_every_weekday_is_a_session(now: datetime, passed: int) -> None:
+    prices, _ = market()
+
+    assert prices.sessions_missed([quote(time=FRIDAY_CLOSE)], now) == {"VTI": passed}
+
+
+def test_a_files_price_is_that_of_the_end_of_its_day() -> None:
+    thursday = datetime(2026, 11, 19, tzinfo=UTC)
+    prices = Market(None, MemoryQuoteCache(), sessions=ExchangeDays())
+
+    passed = prices.sessions_missed([quote("A", time=thursday, source=FILE), quote("B", time=thursday)], SUNDAY)
+
+    assert passed == {"A": 1, "B": 2}
 
 
 def test_old_prices_are_remarked_on_by_name_but_samples_are_not() -> None:
-    old = quote("OLD", time=datetime(2019, 3, 4, tzinfo=UTC))
-    sample = quote("KO", source=SAMPLE, time=datetime(2022, 12, 28, tzinfo=UTC))
+    quotes = [
+        quote("VTI"),
+        quote("KO", source=SAMPLE, time=datetime(2022, 12, 28, tzinfo=UTC)),
+        quote("OLD", time=datetime(2026, 11, 16, tzinfo=UTC)),
+    ]
+    prices, _ = market()
 
-    remark = stale_remark([quote("VTI"), sample, old], SUNDAY)
+    remark = stale_remark(quotes, prices.sessions_missed(quotes, SUNDAY))
 
-    assert remark == "Old price: OLD (4 Mar 2019). Refresh, or enter today's price by hand."
-    assert stale_remark([quote("VTI"), sample], SUNDAY) == ""
+    assert remark == "Old price: OLD (16 Nov 2026, 4 sessions ago). Refresh, or enter today's price by hand."
+    assert stale_remark(quotes[:2], prices.sessions_missed(quotes[:2], SUNDAY)) == ""
+
+
+def test_a_fund_that_is_one_session_behind_is_not_old() -> None:
+    assert stale_remark([quote("VFIAX")], {"VFIAX": 1}) == ""
+    assert "VFIAX" in stale_remark([quote("VFIAX")], {"VFIAX": 2})
+
+
+def test_the_line_says_whether_a_date_is_the_last_close() -> None:
+    friday, older = quote("A"), quote("B", time=FRIDAY_CLOSE - timedelta(days=2))
+
+    assert prices_line([friday], [], SUNDAY, {"A": 0}) == "Prices: Yahoo, 20 Nov 2026 (the last close)"
+    assert prices_line([friday], [], SUNDAY, {"A": 1}) == "Prices: Yahoo, 20 Nov 2026 (1 session ago)"
+    assert prices_line([friday, older], [], SUNDAY, {"A": 0, "B": 2}) == (
+        "Prices: Yahoo, 20 Nov 2026, the oldest 18 Nov 2026 (up to 2 sessions ago)"
+    )
+    assert prices_line([quote("A", time=SUNDAY)], [], SUNDAY, {"A": 0}) == "Prices: Yahoo, just now"
 
 
 def test_a_failure_that_symbols_share_is_said_once() -> None:

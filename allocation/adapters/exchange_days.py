@@ -1,0 +1,78 @@
+"""When exchanges are open, by exchange_calendars: weekends, holidays, early closes and the hours of summer and winter."""
+
+import warnings
+from concurrent.futures import Future
+from datetime import datetime
+from functools import cache
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allocation.exchanges import ALWAYS_OPEN, Weekdays
+
+if TYPE_CHECKING:
+    from pandas import DatetimeIndex
+
+YEARS: Final = 2  # a price from before them is old by any count
+PATIENCE: Final = 2.5  # seconds; Seoul's calendar takes eight, and is asked again next time
+
+
+class Hours(NamedTuple):
+    """When each session opens and closes."""
+
+    opens: "DatetimeIndex"
+    closes: "DatetimeIndex"
+
+
+class ExchangeDays:
+    """The sessions of every exchange that exchange_calendars knows; of any other, and beyond its years, weekdays."""
+
+    def missed(self, exchange: str, struck: datetime, now: datetime) -> int:
+        """Sessions that opened after a price was struck and have closed by now."""
+        hours = None if exchange == ALWAYS_OPEN else _hours(exchange, now.year - YEARS)
+        if hours is None or not hours.opens[0] <= now <= hours.closes[-1]:
+            return Weekdays().missed(exchange, struck, now)
+        over, begun = hours.closes.searchsorted(now, "right"), hours.opens.searchsorted(struck, "left")
+        return max(0, int(over) - int(begun))
+
+
+def _hours(exchange: str, first_year: int) -> Hours | None:
+    """The hours since that year and up to a year from today, unless they are unknown or not ready yet."""
+    with _lock:
+        under_way = _begun(exchange, first_year)
+    try:
+        return under_way.result(PATIENCE)
+    except TimeoutError:
+        return None
+
+
+_lock = Lock()
+
+
+@cache
+def _begun(exchange: str, first_year: int) -> "Future[Hours | None]":
+    ready: Future[Hours | None] = Future()
+
+    def build() -> None:
+        try:
+            ready.set_result(_built(exchange, f"{first_year}-01-01") or _built(exchange, f"{first_year + YEARS}-02-01"))
+        except BaseException as error:
+            ready.set_exception(error)
+            raise
+
+    Thread(target=build, name=f"calendar {exchange}", daemon=True).start()
+    return ready
+
+
+def _built(exchange: str, start: str) -> Hours | None:
+    import exchange_calendars  # type: ignore[import-untyped]  # noqa: PLC0415  a second, for what many a run never asks
+    import pandas  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas about the insides of the library; nothing about the days
+        try:
+            calendar = exchange_calendars.get_calendar(exchange, start=start)
+        except exchange_calendars.errors.InvalidCalendarName:
+            return None
+        except ValueError:  # 4.13 cannot build Tel Aviv's years before it moved from Sunday to Friday, in January 2026
+            return None
+    return Hours(pandas.DatetimeIndex(calendar.opens), pandas.DatetimeIndex(calendar.closes))
