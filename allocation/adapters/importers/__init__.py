@@ -5,7 +5,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from allocation.adapters.importers import etrade, fidelity, flex, generic, ibkr, schwab, vanguard
+from allocation.adapters.importers import (
+    etrade,
+    fidelity,
+    flex,
+    generic,
+    ghostfolio,
+    ghostfolio_csv,
+    ibkr,
+    schwab,
+    vanguard,
+)
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
 from allocation.adapters.importers.text import LARGEST_FILE, read_text, refuse_long_line
@@ -43,12 +53,12 @@ class Document(Protocol):
         ...
 
 
-DOCUMENTS: tuple[Document, ...] = (flex,)
+DOCUMENTS: tuple[Document, ...] = (flex, ghostfolio)
 # The first format that knows the header reads the file.
-FORMATS: tuple[Format, ...] = (ibkr, fidelity, vanguard, etrade, schwab, generic)
+FORMATS: tuple[Format, ...] = (ibkr, fidelity, vanguard, etrade, schwab, ghostfolio_csv, generic)
 TEMPLATE = generic.TEMPLATE
 
-_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML"
+_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, and Ghostfolio's export as JSON"
 _DELIMITERS = (",", ";", "\t")
 _TRANSACTIONS = (
     {"action", "symbol"},
