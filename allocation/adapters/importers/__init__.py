@@ -15,6 +15,7 @@ from allocation.adapters.importers import (
     ibkr,
     schwab,
     vanguard,
+    wealthfolio,
 )
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
@@ -55,7 +56,7 @@ class Document(Protocol):
 
 DOCUMENTS: tuple[Document, ...] = (flex, ghostfolio)
 # The first format that knows the header reads the file.
-FORMATS: tuple[Format, ...] = (ibkr, fidelity, vanguard, etrade, schwab, ghostfolio_csv, generic)
+FORMATS: tuple[Format, ...] = (ibkr, fidelity, vanguard, etrade, schwab, ghostfolio_csv, wealthfolio, generic)
 TEMPLATE = generic.TEMPLATE
 
 _KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, and Ghostfolio's export as JSON"

@@ -1,0 +1,74 @@
+"""Wealthfolio's activities: lots, splits, and the cash that all of them leave."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from allocation.adapters.importers import ImportedFile, read_accounts
+from allocation.model import TaxLot
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "imports"
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+HEADER = "date,symbol,quantity,activityType,unitPrice,currency,fee,amount\n"
+
+
+def read_text(text: str) -> ImportedFile:
+    return read_accounts(text.encode(), "x", NOW)
+
+
+def test_activities_in_any_order_come_to_lots_and_cash():
+    portfolio = read_text((GOLDEN / "wealthfolio_activities.csv").read_text(encoding="utf-8")).portfolios[0]
+
+    lots = {position.symbol: position.lots for position in portfolio.positions}
+    assert lots == {
+        # (30 × 368.60 + 1.20) ÷ 30, and 10 units at 200 split in two, of which 5 were sold
+        "MSFT": (TaxLot(Decimal(30), Decimal("368.64"), date(2023, 12, 15)),),
+        "VTI": (TaxLot(Decimal(15), Decimal(100), date(2024, 2, 1)),),
+    }
+    # 20000.03 + 57.50 − 11059.20 + 650 − 0.50 − 12 − 500
+    assert portfolio.cash == Decimal("9135.83")
+
+
+def test_amounts_with_signs_and_dollars_are_read_by_their_type():
+    file = read_text(
+        HEADER + "06/27/2025,AAPL,3,SELL,$48.95,USD,,$146.85\n06/20/2025,AAPL,8,BUY,$86.56,USD,,-$692.48\n"
+    )
+
+    assert file.portfolios[0].positions[0].lots == (TaxLot(Decimal(5), Decimal("86.56"), date(2025, 6, 20)),)
+
+
+def test_without_a_deposit_the_cash_is_not_guessed():
+    file = read_text(HEADER + "2025-01-02,VTI,2,BUY,250,USD,0,\n")
+
+    assert file.portfolios[0].cash == 0
+    assert any("cash cannot be known" in note for note in file.notes)
+
+
+def test_a_day_that_could_be_two_is_listed():
+    file = read_text(HEADER + "03/04/2026,VTI,2,BUY,250,USD,0,\n2026-01-02,BND,2,BUY,72,USD,0,\n")
+
+    assert [(problem.line_number, "03/04/2026" in problem.reason) for problem in file.problems] == [(2, True)]
+
+
+def test_units_moved_in_without_a_price_have_no_lots():
+    position = read_text(HEADER + "2025-01-02,VTI,2,TRANSFER_IN,,USD,0,\n").portfolios[0].positions[0]
+
+    assert (position.quantity, position.lots) == (Decimal(2), ())
+
+
+def test_an_export_that_names_assets_and_accounts_comes_apart_by_account():
+    file = read_text(
+        "accountName,assetSymbol,activityType,date,quantity,unitPrice,currency,fee,amount\n"
+        "Pension,VTI,BUY,2025-01-02,2,250,USD,0,\nSavings,BND,BUY,2025-01-02,3,72,USD,0,\n"
+    )
+
+    assert {p.account.name: p.quantities for p in file.portfolios} == {
+        "Pension": {"VTI": Decimal(2)},
+        "Savings": {"BND": Decimal(3)},
+    }
+
+
+def test_an_activity_type_that_is_not_known_is_listed():
+    file = read_text(HEADER + "2025-01-02,VTI,2,SHORTED,250,USD,0,\n2025-01-02,BND,2,BUY,72,USD,0,\n")
+
+    assert "SHORTED" in file.problems[0].reason
