@@ -24,7 +24,10 @@ NEW_YORK_CLOSE = 1_795_208_400  # Friday 20 November 2026, 16:00 in New York
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes over the wire. `missing` bytes are promised and never sent; `wait` seconds pass before it."""
+    """What goes over the wire. `missing` bytes are promised and never sent; `wait` seconds pass before it.
+
+    With `drip`, so many seconds pass before each byte.
+    """
 
     body: bytes | str
     status: int = 200
@@ -32,6 +35,7 @@ class Answer:
     missing: int = 0
     wait: float = 0
     dropped: bool = False
+    drip: float = 0
 
 
 def chart(symbol: str, price: object = 100.5, currency: object = "USD", time: object = NEW_YORK_CLOSE) -> str:
@@ -66,11 +70,13 @@ class YahooStub:
 
     Attributes:
         answers: by Yahoo's symbol; unknown symbols get 404.
+        first: by symbol, what is said before that, once each.
         asked: the path of every request that reached us through the tunnel, in order.
         silent: take connections and never say a word.
     """
 
     answers: dict[str, Answer] = field(default_factory=dict)
+    first: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     silent: bool = False
     url: str = ""
@@ -97,6 +103,8 @@ class YahooStub:
             return Answer("StUbCrUmB")
         if path.startswith("/v8/finance/chart/"):
             symbol = unquote(path.rsplit("/", 1)[1])
+            if self.first.get(symbol):
+                return self.first[symbol].pop(0)
             return self.answers.get(symbol) or self.answers.get("*") or NOT_FOUND
         return Answer("<html></html>")
 
@@ -128,6 +136,15 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is part of the game."""
+
+
+def _pieces(body: bytes, drip: float) -> Iterator[bytes]:
+    if not drip:
+        yield body
+        return
+    for byte in body:
+        time.sleep(drip)
+        yield bytes([byte])
 
 
 def _handler(stub: YahooStub, tls: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
@@ -162,7 +179,8 @@ def _handler(stub: YahooStub, tls: ssl.SSLContext) -> type[BaseHTTPRequestHandle
             for name, value in (*answer.headers, ("Content-Length", str(len(body) + answer.missing))):
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            for piece in _pieces(body, answer.drip):
+                self.wfile.write(piece)
             self.close_connection = answer.missing > 0
 
         def log_message(self, format: str, *args: object) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pandas import DatetimeIndex
 
 YEARS: Final = 2  # a price from before them is old by any count
-PATIENCE: Final = 2.5  # seconds; Seoul's calendar takes eight, and is asked again next time
+PATIENCE: Final = 2.5  # seconds; Seoul's calendar takes eight, and is there the next time
 
 
 class Hours(NamedTuple):
@@ -40,12 +40,14 @@ def _hours(exchange: str, first_year: int) -> Hours | None:
     with _lock:
         under_way = _begun(exchange, first_year)
     try:
-        return under_way.result(PATIENCE)
+        return under_way.result(0 if exchange in _waited_for else PATIENCE)
     except TimeoutError:
+        _waited_for.add(exchange)  # once; nobody waits for the same calendar twice
         return None
 
 
 _lock = Lock()
+_waited_for: set[str] = set()
 
 
 @cache

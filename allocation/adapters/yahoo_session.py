@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import yfinance  # type: ignore[import-untyped]
 from curl_cffi import CurlOpt
 from curl_cffi.const import CurlECode
-from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import ConnectionError as NoConnection
 from curl_cffi.requests.exceptions import DNSError, ProxyError, RequestException, Timeout
@@ -23,7 +22,7 @@ from yfinance.data import YfData  # type: ignore[import-untyped]
 from yfinance.exceptions import YFException, YFRateLimitError  # type: ignore[import-untyped]
 
 CHART = "https://query2.finance.yahoo.com/v8/finance/chart/"
-MOST_BYTES = 1_000_000  # a chart of one day takes two thousand
+MOST_BYTES = 1_000_000  # unpacked; a chart of one day takes two thousand
 
 __all__ = [
     "Chart",
@@ -96,30 +95,15 @@ class YahooSession(Session[Response]):
         options["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
         if urlsplit(url).path.startswith(urlsplit(CHART).path):
             options["allow_redirects"] = False
-        body = _Body()
-        response = super().request(method, url, content_callback=body.take, **options)
-        response.content = bytes(body.read)
+        response = super().request(method, url, **options)
         if response.status_code == 429:
             self._leashes.own.retry_after = response.headers.get("Retry-After") or ""
         return response
 
 
-class _Body:
-    """What arrived, unpacked: a small answer may be packed from a very large one."""
-
-    def __init__(self) -> None:
-        self.read = bytearray()
-
-    def take(self, piece: bytes) -> int:
-        if len(self.read) + len(piece) > MOST_BYTES:
-            return int(CURL_WRITEFUNC_ERROR)
-        self.read += piece
-        return len(piece)
-
-
 def is_too_large(error: OSError) -> bool:
     """Whether an answer was cut off for its size."""
-    return getattr(error, "code", None) in (CurlECode.FILESIZE_EXCEEDED, CurlECode.WRITE_ERROR)
+    return isinstance(error, RequestException) and error.code == CurlECode.FILESIZE_EXCEEDED
 
 
 def is_offline(error: OSError) -> bool:

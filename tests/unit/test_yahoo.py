@@ -1,5 +1,6 @@
 """Yahoo prices, through real yfinance, from a Yahoo that runs on this machine."""
 
+import gzip
 import os
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from yfinance.data import YfData
 
 from allocation.adapters.yahoo import YahooSource
 from allocation.adapters.yahoo_chart import yahoo_ticker
+from allocation.guard import PriceCode
 from allocation.model import PriceSource
 from allocation.ports import QuoteAnswer, QuoteFault
 from tests.yahoo_stub import NOT_FOUND, TOO_MANY_REQUESTS, Answer, YahooStub, chart, yahoo_on_loopback
@@ -99,66 +101,122 @@ def test_what_cannot_be_a_ticker_never_reaches_the_network(yahoo: YahooStub, sou
     assert "by hand" in answer.failures[symbol].message
 
 
+# T: the names of the catalogue of bad input. What is wrong with a value is in test_guard.py.
 BAD_ANSWERS = {
-    "server error": Answer("boom", 500),
-    "server down": Answer('{"chart": {"result": null, "error": {"code": "Internal", "description": "boom"}}}', 503),
-    "unauthorized": Answer("no", 401),
-    "redirect": Answer("", 302, (("Location", "https://query1.finance.yahoo.com/elsewhere"),)),
-    "connection dropped": Answer("", dropped=True),
-    "truncated body": Answer(chart("BAD"), missing=100),
-    "truncated JSON": Answer(chart("BAD")[:-20]),
-    "empty body": Answer(""),
-    "page in HTML": Answer("<html>Will be right back</html>"),
-    "error object": Answer('{"error": "x"}'),
-    "no result": Answer('{"chart": {"result": [], "error": null}}'),
-    "repeated key": Answer(chart("BAD").replace('"priceHint"', '"regularMarketPrice"')),
-    "nested ten thousand deep": Answer("[" * 10_000 + "]" * 10_000),
-    "64 megabytes": Answer(b" " * 64_000_000 + chart("BAD").encode()),
-    "null price": Answer(chart("BAD", None)),
-    "no price": Answer(chart("BAD").replace("regularMarketPrice", "other")),
-    "NaN": Answer(chart("BAD", float("nan"))),
-    "infinity": Answer(chart("BAD", float("inf"))),
-    "NaN as text": Answer(chart("BAD", "NaN")),
-    "price as text": Answer(chart("BAD", "1,234.56")),
-    "price as list": Answer(chart("BAD", [1])),
-    "price as truth": Answer(chart("BAD", True)),
-    "zero": Answer(chart("BAD", 0)),
-    "negative": Answer(chart("BAD", -12.5)),
-    "absurdly large": Answer(chart("BAD", 1e308)),
-    "beyond any float": Answer(chart("BAD", 77777).replace("77777", "1e99999999999999999999")),
-    "a hundred thousand digits": Answer(chart("BAD", 77777).replace("77777", "9" * 100_000)),
-    "absurdly small": Answer(chart("BAD", 1e-12)),
-    "no currency": Answer(chart("BAD", currency=None)),
-    "currency as object": Answer(chart("BAD", currency={"code": "USD"})),
-    "odd currency": Answer(chart("BAD", currency="usd")),
-    "no time": Answer(chart("BAD", time=None)),
-    "time zero": Answer(chart("BAD", time=0)),
-    "time as text": Answer(chart("BAD", time="yesterday")),
-    "time to come": Answer(chart("BAD", time=int(SUNDAY.timestamp()) + 7200)),
-    "another symbol": Answer(chart("GOOD")),
+    "T07 server error": (Answer("boom", 500), PriceCode.UNAVAILABLE),
+    "T08 server down": (
+        Answer('{"chart": {"result": null, "error": {"code": "Internal", "description": "boom"}}}', 503),
+        PriceCode.UNAVAILABLE,
+    ),
+    "T09 unauthorized": (Answer("no", 401), PriceCode.AUTH),
+    "T09 forbidden": (Answer("no", 403), PriceCode.AUTH),
+    "connection dropped": (Answer("", dropped=True), PriceCode.UNAVAILABLE),
+    "T12 short body": (Answer(chart("BAD"), missing=100), PriceCode.UNAVAILABLE),
+    "T11 truncated": (Answer(chart("BAD")[:-20]), PriceCode.MALFORMED),
+    "T13 empty": (Answer(""), PriceCode.MALFORMED),
+    "T14 page in HTML": (Answer("<html>Will be right back</html>"), PriceCode.MALFORMED),
+    "T15 redirect": (
+        Answer("", 302, (("Location", "https://query1.finance.yahoo.com/elsewhere"),)),
+        PriceCode.REDIRECT,
+    ),
+    "T15 redirect into the cloud": (
+        Answer("", 307, (("Location", "http://169.254.169.254/latest/meta-data/"),)),
+        PriceCode.REDIRECT,
+    ),
+    "T16 64 megabytes": (Answer(b" " * 64_000_000 + chart("BAD").encode()), PriceCode.TOO_LARGE),
+    "T17 64 megabytes, packed": (
+        Answer(gzip.compress(b" " * 64_000_000 + chart("BAD").encode()), headers=(("Content-Encoding", "gzip"),)),
+        PriceCode.TOO_LARGE,
+    ),
+    "T18 repeated key": (Answer(chart("BAD").replace('"priceHint"', '"regularMarketPrice"')), PriceCode.MALFORMED),
+    "T19 nested ten thousand deep": (Answer("[" * 10_000 + "]" * 10_000), PriceCode.MALFORMED),
+    "T20 error object": (Answer('{"error": "x"}'), PriceCode.MALFORMED),
+    "no result": (Answer('{"chart": {"result": [], "error": null}}'), PriceCode.MALFORMED),
+    "no price": (Answer(chart("BAD", None)), PriceCode.INVALID),
+    "a hundred thousand digits": (
+        Answer(chart("BAD", 77777).replace("77777", "9" * 100_000)),
+        PriceCode.INVALID,
+    ),
+    "a price of 1970": (Answer(chart("BAD", time=0)), PriceCode.STALE),
+    "another symbol": (Answer(chart("GOOD")), PriceCode.SYMBOL),
 }
 
 
-@pytest.mark.parametrize("bad", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-def test_a_bad_answer_is_a_sentence_and_never_a_price(yahoo: YahooStub, source: YahooSource, bad: Answer) -> None:
+@pytest.mark.parametrize(("bad", "code"), BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
+def test_a_bad_answer_is_a_sentence_and_never_a_price(
+    yahoo: YahooStub, source: YahooSource, bad: Answer, code: PriceCode
+) -> None:
     yahoo.knows("GOOD")
     yahoo.answers["BAD"] = bad
 
-    answer = source.quotes(["BAD", "GOOD"])
+    answer, seconds = timed(source, "BAD", "GOOD")
 
     assert set(answer.quotes) == {"GOOD"}
     assert answer.failures["BAD"].fault == QuoteFault.UNUSABLE
+    assert answer.failures["BAD"].code == code
     assert answer.failures["BAD"].message.startswith("Yahoo gave no usable price for BAD: ")
     assert answer.failures["BAD"].message.endswith("enter a price by hand.")
+    assert seconds < 6
 
 
-def test_a_redirect_is_not_followed(yahoo: YahooStub, source: YahooSource) -> None:
-    yahoo.answers["BAD"] = BAD_ANSWERS["redirect"]
+@pytest.mark.parametrize("name", ["T15 redirect", "T15 redirect into the cloud"])
+def test_a_redirect_is_not_followed(yahoo: YahooStub, source: YahooSource, name: str) -> None:
+    yahoo.answers["BAD"], _ = BAD_ANSWERS[name]
 
     source.quotes(["BAD"])
 
     assert yahoo.charts == ["BAD"]
-    assert "/elsewhere" not in yahoo.asked
+    assert not [path for path in yahoo.asked if "elsewhere" in path or "meta-data" in path]
+
+
+PASSING = {
+    "C05 too many requests, once": [TOO_MANY_REQUESTS],
+    "C06 an error, twice": [Answer("boom", 500)] * 2,
+    "C07 a connection that breaks off, once": [Answer("", dropped=True)],
+    "a body that breaks off, once": [Answer(chart("VTI"), missing=100)],
+}
+
+
+@pytest.mark.parametrize("weakness", PASSING.values(), ids=PASSING.keys())
+def test_a_passing_weakness_costs_no_price(yahoo: YahooStub, source: YahooSource, weakness: list[Answer]) -> None:
+    yahoo.knows("VTI", 305.3)
+    yahoo.first["VTI"] = list(weakness)
+
+    answer = source.quotes(["VTI"])
+
+    assert not answer.failures
+    assert answer.quotes["VTI"].price == Decimal("305.3")
+
+
+def test_an_error_that_stays_is_not_asked_about_for_ever(yahoo: YahooStub, source: YahooSource) -> None:
+    yahoo.answers["BAD"] = Answer("boom", 500)
+
+    source.quotes(["BAD"])
+
+    assert len(yahoo.charts) <= 4
+
+
+@pytest.mark.parametrize(
+    ("case", "said", "back"),
+    [
+        ("T04", "3600", SUNDAY + timedelta(hours=1)),
+        ("T05", "Sun, 22 Nov 2026 13:30:00 GMT", SUNDAY + timedelta(minutes=90)),
+        ("T06", "", None),
+        ("in the past", "Sun, 22 Nov 2020 13:30:00 GMT", None),
+        ("no date", "soon", None),
+        ("a year", "31536000", SUNDAY + timedelta(days=1)),
+        ("beyond any calendar", "9" * 30, None),
+    ],
+)
+def test_too_many_requests_say_when_to_come_back(
+    yahoo: YahooStub, source: YahooSource, case: str, said: str, back: datetime | None
+) -> None:
+    yahoo.answers["*"] = Answer("Too Many Requests\r\n", 429, (("Retry-After", said),) if said else ())
+
+    failure = source.quotes(["VTI"]).failures["VTI"]
+
+    assert (failure.code, failure.retry_at) == (PriceCode.RATE_LIMITED, back), case
+    assert failure.message.endswith(f"Try again at {back:%H:%M} UTC." if back else "Try again in a few minutes.")
 
 
 def test_an_unknown_symbol_leaves_the_others_alone(yahoo: YahooStub, source: YahooSource) -> None:
@@ -169,6 +227,7 @@ def test_an_unknown_symbol_leaves_the_others_alone(yahoo: YahooStub, source: Yah
 
     assert set(answer.quotes) == {"VTI"}
     assert answer.failures["NOPE"].fault == QuoteFault.UNKNOWN_SYMBOL
+    assert answer.failures["NOPE"].code == PriceCode.UNKNOWN_SYMBOL  # T10
     assert "NOPE" in answer.failures["NOPE"].message
 
 
@@ -209,6 +268,16 @@ def test_a_slow_symbol_costs_the_deadline_and_no_more(yahoo: YahooStub, tmp_path
     assert 1.4 < seconds < 3  # on a busy machine; the stub would take 4
 
 
+def test_an_answer_that_drips_in_costs_the_deadline_and_no_more(yahoo: YahooStub, tmp_path: Path) -> None:
+    source = YahooSource(deadline=1.5, folder=tmp_path / "cookies", clock=lambda: SUNDAY)
+    yahoo.answers["SLOW"] = Answer(chart("SLOW"), drip=0.1)
+
+    answer, seconds = timed(source, "SLOW")
+
+    assert answer.failures["SLOW"].code == PriceCode.TIMEOUT
+    assert 1.4 < seconds < 3  # on a busy machine; the stub would take a minute
+
+
 def test_a_silent_yahoo_costs_the_deadline_and_no_more(yahoo: YahooStub, tmp_path: Path) -> None:
     source = YahooSource(deadline=1, folder=tmp_path / "cookies", clock=lambda: SUNDAY)
     yahoo.silent = True
@@ -229,6 +298,7 @@ def test_a_machine_without_network_knows_it_at_once(source: YahooSource, monkeyp
     answer, seconds = timed(source, *(f"T{n}" for n in range(40)))
 
     assert {failure.fault for failure in answer.failures.values()} == {QuoteFault.OFFLINE}
+    assert {failure.code for failure in answer.failures.values()} == {PriceCode.UNAVAILABLE}
     assert len(answer.failures) == 40
     assert seconds < 2
 
