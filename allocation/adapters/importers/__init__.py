@@ -13,6 +13,7 @@ from allocation.adapters.importers import (
     ghostfolio,
     ghostfolio_csv,
     ibkr,
+    portfolio_performance,
     schwab,
     vanguard,
     wealthfolio,
@@ -56,7 +57,17 @@ class Document(Protocol):
 
 DOCUMENTS: tuple[Document, ...] = (flex, ghostfolio)
 # The first format that knows the header reads the file.
-FORMATS: tuple[Format, ...] = (ibkr, fidelity, vanguard, etrade, schwab, ghostfolio_csv, wealthfolio, generic)
+FORMATS: tuple[Format, ...] = (
+    ibkr,
+    fidelity,
+    vanguard,
+    etrade,
+    schwab,
+    ghostfolio_csv,
+    wealthfolio,
+    portfolio_performance,
+    generic,
+)
 TEMPLATE = generic.TEMPLATE
 
 _KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, and Ghostfolio's export as JSON"
