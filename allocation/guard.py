@@ -6,7 +6,7 @@ right here but the hundredths in which some exchanges quote.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
@@ -56,11 +56,15 @@ class PriceCode(StrEnum):
 
 
 class DoubtfulPriceError(AllocationError):
-    """A price nobody should plan with. The message is the cause, in half a sentence without its end."""
+    """A price nobody should plan with. The message is the cause, in half a sentence without its end.
 
-    def __init__(self, code: PriceCode, symbol: str, cause: str) -> None:
+    `readings` are the quotes it may have meant, for somebody to choose from.
+    """
+
+    def __init__(self, code: PriceCode, symbol: str, cause: str, readings: Iterable[Quote] = ()) -> None:
         super().__init__(cause, (symbol,))
         self.code = code
+        self.readings = tuple(readings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ def refuse_leap(quote: Quote, known: Iterable[Quote]) -> None:
         return
     if last.currency != quote.currency:
         cause = f"the price is {_money(quote)}, but was quoted in {last.currency} on {_day(last)} ({_money(last)})"
-        raise DoubtfulPriceError(PriceCode.CURRENCY, quote.symbol, cause)
+        raise DoubtfulPriceError(PriceCode.CURRENCY, quote.symbol, cause, (quote,))
     ratio = quote.price / last.price
     for times, reading in ((ratio, quote.price / 100), (1 / ratio, quote.price * 100)):
         if _HUNDREDFOLD[0] <= times <= _HUNDREDFOLD[1]:
@@ -125,14 +129,16 @@ def refuse_leap(quote: Quote, known: Iterable[Quote]) -> None:
                 f"it may be in another unit: the price is {_money(quote)} as it stands or "
                 f"{_plain(reading)} {quote.currency} if units were mixed up, and the last close was {_money(last)} on {_day(last)}"
             )
-            raise DoubtfulPriceError(PriceCode.UNIT_SUSPECT, quote.symbol, cause)
+            raise DoubtfulPriceError(
+                PriceCode.UNIT_SUSPECT, quote.symbol, cause, (quote, replace(quote, price=reading))
+            )
     lowest, highest = next((low, high) for age, low, high in REACH if abs(quote.time - last.time) <= age)
     if not lowest <= ratio <= highest:
         cause = (
             f"the price jumped from {_money(last)} on {_day(last)} to {_money(quote)} on {_day(quote)}; "
-            "a split, or an error. If the new price is right, confirm it by entering it by hand"
+            "a split, or an error. If the new price is right, confirm it"
         )
-        raise DoubtfulPriceError(PriceCode.JUMP, quote.symbol, cause)
+        raise DoubtfulPriceError(PriceCode.JUMP, quote.symbol, cause, (quote,))
 
 
 def way_out(last: Quote | None = None) -> str:

@@ -228,4 +228,4 @@ def _refused(symbols: Iterable[str], fault: QuoteFault, message: str, retry_at: 
 def _doubtful(error: DoubtfulPriceError, last: Quote | None) -> QuoteFailure:
     symbol = error.culprits[0]
     message = f"Yahoo gave no usable price for {symbol}: {error.message}. {way_out(last)}"
-    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code))
+    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=error.readings)

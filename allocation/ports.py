@@ -42,6 +42,7 @@ class QuoteFailure:
     Attributes:
         cause: the code, where the fault alone does not say it.
         retry_at: before this moment the source wants to hear nothing more.
+        readings: what the source may have meant; whoever knows can choose one.
     """
 
     symbol: str
@@ -49,6 +50,7 @@ class QuoteFailure:
     message: str
     cause: PriceCode | None = None
     retry_at: datetime | None = None
+    readings: tuple[Quote, ...] = ()
 
     @property
     def code(self) -> PriceCode:

@@ -5,6 +5,7 @@ without a price is added. Every other run takes the prices at hand.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -58,6 +59,7 @@ def price_panel(
         _refresh_button(session, portfolio, wanted)
         with st.popover("Enter a price", icon=":material/edit:", width="content"):
             _offer_missing(missing)
+            _offer_readings(session, portfolio, wanted, now)
             _price_form(session, portfolio, tuple(dict.fromkeys((*missing, *wanted))), now)
     _remarks(session, portfolio, wanted, quotes)
     return quotes
@@ -112,8 +114,9 @@ def _whose(session: Session, portfolio: Portfolio) -> tuple[str, str]:
 
 def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]) -> None:
     """What the last fetch could not bring, prices of another currency, and prices that are old."""
-    failed: Mapping[str, QuoteFailure] = st.session_state.get(_FAILURES, {}).get(_whose(session, portfolio), {})
-    open_failures = {s: f for s, f in failed.items() if s in symbols and not _is_by_hand(quotes.get(s))}
+    open_failures = {
+        s: f for s, f in _failed(session, portfolio).items() if s in symbols and not _is_by_hand(quotes.get(s))
+    }
     if open_failures:
         said = literal(" ".join((*failure_sentences(open_failures), "Going on with the prices at hand.")))
         if any(symbol not in quotes for symbol in open_failures):
@@ -128,6 +131,11 @@ def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], q
         st.caption(f":material/history: {literal(old)}")
 
 
+def _failed(session: Session, portfolio: Portfolio) -> Mapping[str, QuoteFailure]:
+    failed: Mapping[str, QuoteFailure] = st.session_state.get(_FAILURES, {}).get(_whose(session, portfolio), {})
+    return failed
+
+
 def _is_by_hand(quote: Quote | None) -> bool:
     return quote is not None and quote.source == PriceSource.MANUAL
 
@@ -140,6 +148,18 @@ def _offer_missing(missing: tuple[str, ...]) -> None:
     if missing and missing != st.session_state.get(_MISSING):
         st.session_state[_SYMBOL] = missing[0]
     st.session_state[_MISSING] = missing
+
+
+def _offer_readings(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:
+    """A price that was refused for being so different can be confirmed; it is kept as one entered by hand."""
+    failed, by_hand = _failed(session, portfolio), session.store.manual_prices(session.user.id)
+    for symbol in symbols:
+        readings = failed[symbol].readings if symbol in failed and symbol not in by_hand else ()
+        for reading in (each for each in readings if each.currency == portfolio.account.currency):
+            text = f"Use {plain(reading.price)} {reading.currency} for {symbol}"
+            key = f"prices.confirm.{symbol}.{reading.price}"
+            confirmed = replace(reading, time=now, source=PriceSource.MANUAL)
+            st.button(literal(text), icon=":material/check:", key=key, on_click=_confirm_price, args=(confirmed,))
 
 
 def _price_form(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:
@@ -171,6 +191,13 @@ def _save_price() -> None:
         st.session_state[_REFUSED] = str(error)
     else:
         st.session_state[_PRICE] = ""
+
+
+@signed_in
+def _confirm_price(quote: Quote) -> None:
+    """Callback: believe what was refused, as the user's own price."""
+    session = require_session()
+    session.store.save_manual_price(session.user.id, quote)
 
 
 @signed_in

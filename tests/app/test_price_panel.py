@@ -154,6 +154,32 @@ def test_what_is_no_price_is_not_saved(typed: str) -> None:
     assert prices(app) == "VTI 250.10; BND 72.31"
 
 
+def test_a_jump_is_refused_until_somebody_confirms_it() -> None:
+    yahoo = FakeYahoo(VTI="250.10", BND="72.31")
+    app, session = open_panel(yahoo)
+    yahoo.prices["VTI"] = "62.50"
+
+    button(app, "Refresh prices").click().run()
+
+    assert prices(app) == "VTI 250.10; BND 72.31"
+    assert any("the price jumped from" in caption.value for caption in app.caption)
+
+    confirm = app.button(key="prices.confirm.VTI.62.50")
+    assert confirm.label.replace("\\", "") == "Use 62.5 USD for VTI"
+    confirm.click().run()
+
+    assert prices(app) == "VTI 62.50; BND 72.31"
+    assert session.store.manual_prices("jane")["VTI"].source == PriceSource.MANUAL
+    assert not any("the price jumped" in caption.value for caption in app.caption)
+    assert not [each for each in app.button if each.label.startswith("Use ")]
+
+    button(app, "Refresh prices").click().run()
+    app.button(key="prices.remove.VTI").click().run()
+
+    assert prices(app) == "VTI 62.50; BND 72.31"
+    assert session.store.manual_prices("jane") == {}
+
+
 def test_nobody_saves_a_price_after_the_session_ended() -> None:
     app, session = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
     del app.session_state[state._SIGNED_IN]

@@ -159,9 +159,10 @@ def test_a_good_quote_is_never_refused(text: str, known: Quote | None, expected:
 
 
 def test_a_mix_up_of_units_shows_both_readings() -> None:
-    said = heard(chart("X.L", 89.55, "GBp"), last("89.55", "GBP")).failures["X.L"].message
+    refused = heard(chart("X.L", 89.55, "GBp"), last("89.55", "GBP")).failures["X.L"]
 
-    assert "0.8955 GBP as it stands or 89.55 GBP" in said
+    assert "0.8955 GBP as it stands or 89.55 GBP" in refused.message
+    assert [str(reading.price) for reading in refused.readings] == ["0.8955", "89.5500"]
 
 
 def test_a_change_of_currency_can_be_confirmed_by_hand() -> None:

@@ -325,9 +325,10 @@ def test_a_doubtful_quote_is_a_failure_with_its_code_and_the_last_good_one_stays
 
     assert answer.quotes == {}
     assert answer.failures["VTI"].code == PriceCode.JUMP
+    assert answer.failures["VTI"].readings == (yahoo.prices["VTI"],)
     assert answer.failures["VTI"].message == (
         "Yahoo gave no usable price for VTI: the price jumped from 250.1 USD on 20 Nov 2026 to 62.5 USD on 22 Nov 2026; "
-        "a split, or an error. If the new price is right, confirm it by entering it by hand. Refresh later, use the last close "
+        "a split, or an error. If the new price is right, confirm it. Refresh later, use the last close "
         "of 20 Nov 2026 (250.1 USD), leave the line out, or enter a price by hand."
     )
     assert prices.known(["VTI"], portfolio(), {})["VTI"].price == Decimal("250.10")
