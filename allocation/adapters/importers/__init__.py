@@ -13,6 +13,7 @@ from allocation.adapters.importers import (
     ghostfolio,
     ghostfolio_csv,
     ibkr,
+    ofx,
     portfolio_performance,
     schwab,
     vanguard,
@@ -55,7 +56,7 @@ class Document(Protocol):
         ...
 
 
-DOCUMENTS: tuple[Document, ...] = (flex, ghostfolio)
+DOCUMENTS: tuple[Document, ...] = (flex, ofx, ghostfolio)
 # The first format that knows the header reads the file.
 FORMATS: tuple[Format, ...] = (
     ibkr,
@@ -70,7 +71,7 @@ FORMATS: tuple[Format, ...] = (
 )
 TEMPLATE = generic.TEMPLATE
 
-_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, and Ghostfolio's export as JSON"
+_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, OFX and QFX, and Ghostfolio's export as JSON"
 _DELIMITERS = (",", ";", "\t")
 _TRANSACTIONS = (
     {"action", "symbol"},

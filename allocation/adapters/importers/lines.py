@@ -89,7 +89,7 @@ def reason_to_set_aside(line: Line, price_expected: bool = True) -> str | None:
         return "A bond or certificate of deposit, priced per 100 of face value: it is kept out of the plan."
     if not line.symbol:
         return "The file gives no ticker for it, so nothing else can name it."
-    if line.quantity is None:
+    if not line.quantity:
         return "The file gives no quantity for it."
     if line.quantity < 0:
         return "A short position: Evenkeel plans long holdings only."
