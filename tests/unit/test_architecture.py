@@ -66,6 +66,7 @@ ADAPTER_LIBRARIES = {
     "adapters.sql": ("sqlalchemy", "alembic"),
     "adapters.yahoo": ("yfinance", "curl_cffi"),
     "adapters.exchange_days": ("exchange_calendars", "pandas"),
+    "adapters.importers": ("openpyxl",),
     "adapters.aes_vault": ("cryptography",),
     "adapters.key_ring": ("keyring",),
 }

@@ -22,6 +22,7 @@ from allocation.adapters.importers import (
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
 from allocation.adapters.importers.text import LARGEST_FILE, read_text, refuse_long_line
+from allocation.adapters.importers.workbook import is_workbook, read_sheets
 from allocation.errors import ImportFileError
 from allocation.imported import ImportedFile, LineProblem, Reconciliation
 
@@ -93,8 +94,10 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
     Raises:
         ImportFileError: the file as a whole cannot be read.
     """
-    text = read_text(content)
     digest = hashlib.sha256(content).hexdigest()
+    if is_workbook(content):
+        return _read_workbook(content, digest, file_name, now)
+    text = read_text(content)
     for document in DOCUMENTS:
         if document.matches(text):
             reading = Reading(now)
@@ -103,6 +106,23 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
     _refuse_other_documents(text)
     refuse_long_line(text)
     return _read_table(text, digest, file_name, now)
+
+
+def _read_workbook(content: bytes, digest: str, file_name: str, now: datetime) -> ImportedFile:
+    """The accounts in the first sheet whose header is known."""
+    fault: ImportFileError | None = None
+    for rows in read_sheets(content):
+        try:
+            found = _detect(rows)
+        except ImportFileError as error:
+            fault = fault or error
+            continue
+        if found:
+            form, header = found
+            reading = Reading(now)
+            form.read(rows, header, reading)
+            return reading.finish(form.NAME, digest)
+    raise fault or _unknown(file_name)
 
 
 def _read_table(text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
