@@ -15,6 +15,7 @@ from allocation.trail import Detail, EventKind, Line
 # What stands for user name and password where a provider would be named.
 LOCAL = "local"
 _CODE = re.compile(r"[a-z_]+")
+_ID = re.compile(r"(?:sha256:)?(?=[\w-]*\d)([\w-]{8})[\w-]{16,}")
 CSV_COLUMNS = ("number", "time", "what", "subject", "details", "session", "request", "kind", "hash")
 
 
@@ -103,11 +104,12 @@ def kinds_of(topics: Iterable[Topic]) -> tuple[EventKind, ...]:
     return tuple(kind for kind, meaning in MEANINGS.items() if meaning.topic in wanted)
 
 
-def entries(lines: Iterable[Line], account_names: Mapping[str, str], session: str | None = None) -> tuple[Entry, ...]:
+def entries(lines: Iterable[Line], names: Mapping[str, str], session: str | None = None) -> tuple[Entry, ...]:
     """The lines for a reader, in their order.
 
     Args:
-        account_names: what the user calls their accounts, by id; any other id can be given a name as well.
+        names: what accounts, teams and people are called, by id: those that the reader may see. Any other long id is
+            shortened; `history_csv` has it whole.
         session: the handle of the session that reads, to mark its own lines.
     """
     return tuple(
@@ -116,7 +118,7 @@ def entries(lines: Iterable[Line], account_names: Mapping[str, str], session: st
             line.at,
             meaning.topic,
             meaning.title,
-            _about(line, account_names),
+            _about(line, names),
             session is not None and line.session == session,
         )
         for line in lines
@@ -144,20 +146,33 @@ def history_csv(lines: Iterable[Line]) -> str:
     return text.getvalue()
 
 
-def _about(line: Line, account_names: Mapping[str, str]) -> str:
-    subject = "local account" if line.subject == LOCAL else account_names.get(line.subject, line.subject)
-    told = (f"{_words(name)} {_said(value, account_names)}" for name, value in line.told.items() if _is_said(value))
-    return " · ".join(filter(None, (subject, *told)))
+def _about(line: Line, names: Mapping[str, str]) -> str:
+    """What a line is about: the account before all else, a plan's long number last."""
+    told = {name: value for name, value in line.told.items() if _is_said(value)}
+    subject = "local account" if line.subject == LOCAL else _named(line.subject, names)
+    account = _said(told.pop("account"), names) if "account" in told else ""
+    rest = tuple(f"{_words(name)} {_said(value, names)}" for name, value in told.items())
+    of_plan = line.kind in (EventKind.PLAN_MADE, EventKind.TRADES_DOWNLOADED)
+    parts = (account, *rest, f"plan {subject}") if of_plan else (account, subject, *rest)
+    return " · ".join(filter(None, parts))
 
 
 def _is_said(value: Detail) -> bool:
     return value is not None and value != ""
 
 
-def _said(value: Detail, account_names: Mapping[str, str]) -> str:
+def _said(value: Detail, names: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return account_names.get(value, _words(value)) if isinstance(value, str) else str(value)
+    return _named(value, names) if isinstance(value, str) else str(value)
+
+
+def _named(text: str, names: Mapping[str, str]) -> str:
+    """The name of what has this id; without one a code in words, and the beginning of a long id."""
+    if text in names:
+        return names[text]
+    long_id = _ID.fullmatch(text)
+    return f"{long_id[1]}…" if long_id else _words(text)
 
 
 def _words(code: str) -> str:

@@ -56,7 +56,6 @@ def show_empty() -> None:
 def show_lines(session: Session, lines: tuple[Line, ...]) -> None:
     """The table, as long as was asked for, and all of it as a file."""
     shown = min(st.session_state.get(_SHOWN, LINES_AT_ONCE), len(lines))
-    names = {account.id: account.name for account in session.accounts.list()} | {session.user.id: "you"}
     with st.container(horizontal=True, vertical_alignment="center", key="history-head"):
         st.markdown(f"**{count(len(lines), 'line')}**" + (" and older ones" if len(lines) == MOST_LINES else ""))
         st.space("stretch")
@@ -69,12 +68,21 @@ def show_lines(session: Session, lines: tuple[Line, ...]) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-    show_table(entries(lines[:shown], names, acting().session))
+    show_table(entries(lines[:shown], names_of(session), acting().session))
     if shown < len(lines):
         more = min(LINES_AT_ONCE, len(lines) - shown)
         if st.button(f"Show {more} older", key="history.older", icon=":material/expand_more:"):
             st.session_state[_SHOWN] = shown + LINES_AT_ONCE
             st.rerun()
+
+
+def names_of(session: Session) -> dict[str, str]:
+    """What this user calls what they may see: accounts, teams, what is shared with these and who is in them, by id."""
+    teams = workbench().teams.teams(session.user.id)
+    people = {member.user_id: member.name for team in teams for member in team.members}
+    shares = {share.id: share.account_name for team in teams for share in team.shares}
+    accounts = {account.id: account.name for account in session.accounts.list()}
+    return people | shares | {team.id: team.name for team in teams} | accounts | {session.user.id: "you"}
 
 
 def show_table(shown: tuple[Entry, ...]) -> None:

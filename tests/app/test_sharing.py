@@ -76,6 +76,18 @@ def captions(app: AppTest) -> str:
     return "\n".join(str(e.value) for e in (*app.caption, *app.markdown)).replace("\\", "")
 
 
+def test_the_history_of_a_team_owner_reads_in_names(open_as: OpenAs, bench: Workbench, people: dict[str, User]) -> None:
+    ann, theo = people["Ann"], people["Theo"]
+    team = bench.teams.teams(ann.id)[0]
+    bench.teams.change_role(ann.id, team.id, theo.id, Role.VIEWER)
+
+    app = open_as("Ann", "pages/history.py")
+
+    about = list(app.dataframe[0].value["about"])
+    assert "Family · member Theo · role viewer" in about
+    assert not any(team.id[:8] in each or theo.id[:8] in each for each in about)
+
+
 def test_a_viewer_sees_everything_and_is_told_why_nothing_can_be_saved(open_as: OpenAs, bench: Workbench) -> None:
     app = open_as("Vera")
 

@@ -30,7 +30,24 @@ def test_a_line_names_the_account_as_its_user_does() -> None:
     (entry,) = entries([line("plan_made", "ek-1", account="main", trades=3, locked=True, note="")], {"main": "Family"})
 
     assert entry.title == "Plan taken along"
-    assert entry.about == "ek-1 · account Family · locked yes · trades 3"
+    assert entry.about == "Family · locked yes · trades 3 · plan ek-1"
+
+
+def test_a_plan_is_named_by_the_first_characters_of_its_hash_after_the_account() -> None:
+    plan = "sha256:" + "0a1b2c3d" * 8
+    (entry,) = entries([line("trades_downloaded", plan, account="main", format="csv")], {"main": "Family"})
+
+    assert entry.about == "Family · format csv · plan 0a1b2c3d…"
+    assert plan in history_csv([line("trades_downloaded", plan)])
+
+
+def test_teams_and_members_have_names_and_who_is_unknown_a_short_id() -> None:
+    team, theo, gone = "c" * 31 + "1", "b" * 31 + "2", "d" * 31 + "3"
+    names = {team: "Family", theo: "Theo"}
+    shown = entries([line("role_changed", team, member=who, role="trader") for who in (theo, gone)], names)
+
+    assert shown[0].about == "Family · member Theo · role trader"
+    assert shown[1].about == "Family · member dddddddd… · role trader"
 
 
 def test_codes_are_read_as_words() -> None:
