@@ -1,13 +1,15 @@
 """What a log may not say, and what it still says."""
 
+import re
 import secrets
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from allocation import redaction
 from allocation.acting import begin_request
-from allocation.redaction import HIDDEN, hide_always, hide_here, on_one_line, only_words, redacted
+from allocation.redaction import HIDDEN, LONGEST, hide_always, hide_here, on_one_line, only_words, redacted
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
@@ -95,3 +97,69 @@ def test_control_characters_are_written_out() -> None:
 @given(some.text(alphabet="abc=:\"'&;, \\", max_size=400))
 def test_hiding_ends_soon_whatever_the_text(text: str) -> None:
     redacted(f"password {text}")
+
+
+# What a pattern that tries again from every place takes minutes for.
+ENDLESS = [
+    "a-",
+    "A1-",
+    "abcd-",
+    "-",
+    "_",
+    "a",
+    "a1",
+    "aaaaaa.",
+    "token=",
+    'code="',
+    "code= bearer ",
+    'pin="\\',
+    "a/?a=",
+    "://a",
+    "'\"`",
+]
+
+
+@pytest.mark.parametrize("piece", ENDLESS)
+@pytest.mark.parametrize("before", ["", "bearer ", "password='", "://"])
+def test_hiding_takes_no_longer_than_reading(piece: str, before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "LONGEST", 1_000_000)  # or else most of it is not even looked at
+
+    assert only_words(before + piece * (200_000 // len(piece)))
+
+
+def test_no_text_is_said_without_end() -> None:
+    assert len(redacted("word " * 100_000)) < LONGEST + 10
+    assert len(redacted("w" * 100_000)) < LONGEST + 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JWT,
+        "Zb8pQm2-vX0aWc9Jt4LrYk6NfGhDsEu1iOqTbVnMxCw",
+        "?code=abcdef",
+        "'of plain words'",
+        'password: "of plain words"',
+    ],
+)
+def test_a_secret_that_the_cut_runs_through_is_hidden_as_well(text: str) -> None:
+    begin_request()
+    hide_here("of plain words")
+
+    for room in range(len(text) + 1):
+        told = redacted("x " * ((LONGEST - room) // 2) + "y" * (room % 2) + " /" + text + " and on" * 9)
+        assert not re.search("Zb8|eyJ|abc|plain|words", told)
+
+
+def test_a_quotation_that_the_cut_runs_through_is_no_less_of_one() -> None:
+    assert "secretly" not in only_words("x " * (LONGEST // 2 - 20) + "invalid 'secretly " + "said " * 20 + "'")
+
+
+@given(some.text(alphabet="aB1-_. é", max_size=60))
+def test_the_patterns_that_give_nothing_back_hide_what_the_plain_ones_would(text: str) -> None:
+    groups = re.compile(r"\b(?=[a-zA-Z0-9-]*\d)[a-zA-Z0-9]{4,8}(?:-[a-zA-Z0-9]{4,8}){1,7}\b(?!-)")
+    parts = re.compile(r"\b[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
+
+    assert redaction._GROUPS.sub(HIDDEN, text) == groups.sub(HIDDEN, text)
+    hidden = {place for found in redaction._JWT.finditer(text) for place in range(*found.span())}
+    assert all(set(range(*found.span())) <= hidden for found in parts.finditer(text))
