@@ -84,7 +84,8 @@ def ask_for_file(session: Session) -> ImportedFile | None:
         max_upload_size=LARGEST_MEGABYTES,
     )
     st.caption(
-        f"Positions of Fidelity, Schwab, Vanguard or E*TRADE, a statement of Interactive Brokers, or the generic CSV. Nothing is saved before you agree.{hint}"
+        "Fidelity, Schwab, Vanguard, E*TRADE, Interactive Brokers, OFX/QFX, Ghostfolio, Wealthfolio, Portfolio Performance, "
+        f"or the generic CSV or XLSX. Nothing is saved before you agree.{hint}"
     )
     if upload is None:
         return None
@@ -262,8 +263,9 @@ def show_help(*, expanded: bool) -> None:
             "- **E*TRADE**: Portfolios → All Positions, expand the positions to get their tax lots, then download.\n"
             "- **Interactive Brokers**: Performance & Reports → Statements → Activity, as CSV; or a Flex query with Open "
             "Positions and Cash Report, as XML.\n"
-            "- **Any other broker**: fill in the generic CSV. `symbol` and `quantity` are enough; several lines of one "
-            "symbol are tax lots; a line `CASH` holds the money."
+            "- **Ghostfolio, Wealthfolio, Portfolio Performance**: the export of all activities.\n"
+            "- **Any other broker**: its OFX or QFX (Quicken) download of an investment account, or fill in the generic CSV. "
+            "`symbol` and `quantity` are enough; several lines of one symbol are tax lots; a line `CASH` holds the money."
         )
         st.download_button(
             "Generic CSV template",

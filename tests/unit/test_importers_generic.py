@@ -155,3 +155,15 @@ def test_the_generic_header_is_read_whatever_its_case_and_blanks():
     assert read(" Symbol , QUANTITY ,Unit  Cost\nVTI,1,2\n").portfolios[0].positions[0].lots == (
         TaxLot(Decimal(1), Decimal(2)),
     )
+
+
+def test_titles_above_the_header_are_left_out_and_counted():
+    file = read("My holdings\n\nMade by hand; 20 November\nsymbol;quantity;price\nVTI;1,5;250,10\n")
+
+    assert file.portfolios[0].quantities == {"VTI": Decimal("1.5")}
+    assert "The 2 lines above the header were left out." in file.notes
+
+
+def test_a_list_of_transactions_below_a_title_is_still_refused():
+    with pytest.raises(ImportFileError, match="list of transactions"):
+        read("My trades\nDate,Action,Symbol,Quantity\n2026-01-02,Buy,VTI,3\n")

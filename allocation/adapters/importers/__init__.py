@@ -73,6 +73,7 @@ FORMATS: tuple[Format, ...] = (
 TEMPLATE = generic.TEMPLATE
 
 _KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, OFX and QFX, and Ghostfolio's export as JSON"
+_FIRST_LINES = 20
 _DELIMITERS = (",", ";", "\t")
 _TRANSACTIONS = (
     {"action", "symbol"},
@@ -128,7 +129,7 @@ def _read_workbook(content: bytes, digest: str, file_name: str, now: datetime) -
 def _read_table(text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
     """The accounts in a table of whichever delimiter shows a header that is known."""
     fault: ImportFileError | None = None
-    for delimiter in filter(_stands_in_first_line(text), _DELIMITERS):
+    for delimiter in filter(_stands_in_first_lines(text), _DELIMITERS):
         try:
             rows = read_rows(text, delimiter)
         except ImportFileError as error:
@@ -152,10 +153,10 @@ def _refuse_other_documents(text: str) -> None:
         )
 
 
-def _stands_in_first_line(text: str) -> Callable[[str], bool]:
+def _stands_in_first_lines(text: str) -> Callable[[str], bool]:
     """Whether a delimiter may be that of the file; a comma always, for titles above a header often hold none."""
-    first = text.lstrip().partition("\n")[0]
-    return lambda delimiter: delimiter == "," or delimiter in first
+    first = text.lstrip().split("\n", _FIRST_LINES)[:_FIRST_LINES]
+    return lambda delimiter: delimiter == "," or any(delimiter in line for line in first)
 
 
 def _detect(rows: Sequence[Row]) -> tuple[Format, Row] | None:

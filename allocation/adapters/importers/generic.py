@@ -38,6 +38,8 @@ _KNOWN = ("symbol", "quantity", "unit cost", "acquired", "account", "price", "cu
 _EXPECTED = (
     "The generic CSV has the columns symbol and quantity and, if wanted, unit cost, acquired, account, price, currency."
 )
+_NEEDED = {"symbol", "quantity"}
+_DEEPEST_HEADER = 20
 _COLUMNS = {name: (name,) for name in _KNOWN}
 _CASH = frozenset({"CASH", "$CASH"})
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -45,9 +47,11 @@ _AMOUNTS = ("quantity", "unit cost", "price")
 
 
 def detect(rows: Sequence[Row]) -> Row | None:
-    """The header, if the first line that holds anything names a symbol or a quantity column."""
-    first = next((row for row in rows if row.filled), None)
-    return first if first and {"symbol", "quantity"} & set(header_names(first)) else None
+    """The header: the first line that holds anything if it names one of our two columns, or one below titles that is all ours."""
+    filled = [row for row in rows if row.filled][:_DEEPEST_HEADER]
+    if filled and _NEEDED & set(header_names(filled[0])):
+        return filled[0]
+    return next((row for row in filled if _NEEDED <= set(header_names(row)) <= {*_KNOWN, ""}), None)
 
 
 def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
@@ -55,6 +59,13 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     _refuse_header(header)
     columns = columns_of(header, _COLUMNS)
     body = [row for row in rows if row.number > header.number and row.filled]
+    above = sum(row.number < header.number and bool(row.filled) for row in rows)
+    if above:
+        reading.notes.append(
+            f"The {above} lines above the header were left out."
+            if above > 1
+            else "The line above the header was left out."
+        )
     refuse_second_header(header, body)
     refuse_ragged(body, columns, ("symbol", "quantity"))
     decimal_comma = _decimal_comma(body, columns, reading)
