@@ -15,6 +15,7 @@ from allocation.sign_in.patience import Patience
 from allocation.sign_in.providers import is_loopback
 from allocation.sign_in.second_factor import SecondFactors
 from allocation.sign_in.throttle import Throttle
+from pages.shared.owners import Owners, is_open
 
 _SETUP_CODE_BYTES = 8
 
@@ -59,6 +60,24 @@ def second_factors() -> SecondFactors:
 def refusals_to_note() -> Throttle:
     """How many refused answers of a provider's sign-in from one address are written into the trail."""
     return Throttle(at_once=20, each_second=1 / 60)
+
+
+@st.cache_resource(show_spinner=False)
+def owners() -> Owners:
+    """Whose the open tabs are."""
+    return Owners(is_open)
+
+
+@st.cache_resource(show_spinner=False)
+def strangers_to_note() -> Throttle:
+    """How many attempts of one browser at another's file are written into the trail."""
+    return Throttle(at_once=20, each_second=1 / 60)
+
+
+@st.cache_resource(show_spinner=False)
+def uploads_allowed() -> Throttle:
+    """How many files one browser may upload: twenty at once, then twenty a minute."""
+    return Throttle(at_once=20, each_second=20 / 60)
 
 
 @st.cache_resource(show_spinner=False)

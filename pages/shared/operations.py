@@ -15,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit.runtime import get_instance
 
 from allocation.errors import AllocationError, SettingsError
 from pages.shared import metrics
-from pages.shared.cache import settings, workbench
+from pages.shared.cache import owners, settings, workbench
+from pages.shared.owners import watch
 
 _log = logging.getLogger("evenkeel.server")
 _stopping = Event()
@@ -65,6 +67,7 @@ class OwnCounts:
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Before the first visitor: the database is opened and what every page needs is imported. After the last: goodbye."""
     await run_in_threadpool(_prepare)
+    watch(get_instance().media_file_mgr, owners)
     yield
     _stopping.set()
     _log.info("Stopping.")

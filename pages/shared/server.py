@@ -8,7 +8,6 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 import streamlit as st
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,7 +19,7 @@ from allocation.acting import begin_request
 from allocation.errors import AllocationError
 from allocation.sign_in.attempts import Departure
 from allocation.utils import oauth
-from pages.shared import metrics, operations, state
+from pages.shared import metrics, operations
 from pages.shared.browser import (
     BROWSER_HEADER,
     CALLBACK_PATH,
@@ -39,6 +38,7 @@ from pages.shared.browser import (
 )
 from pages.shared.button import BUTTON_PATH, button_document
 from pages.shared.cache import attempts, workbench
+from pages.shared.files import DOWNLOADS, UPLOADS, Files
 from pages.shared.gate import is_secure, is_too_often, may_connect
 from pages.shared.headers import cell_editors, protection
 from pages.shared.requests import Requests, bind_run
@@ -48,7 +48,6 @@ _log = logging.getLogger("evenkeel.server")
 _OUR_HEADERS = {name.lower().encode() for name in OUR_HEADERS}
 _COMPONENT_PATH = "/component/"
 _WAYS_IN = ("/oauth/", "/session/")
-_FILES_OF_USERS = ("/media/", "/_stcore/upload_file/")
 _CALLBACK_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -147,7 +146,6 @@ ROUTES = [
     Route(LEAVE_PATH, leave),
     *operations.ROUTES,
 ]
-MIDDLEWARE = [Middleware(Requests), Middleware(Edge), Middleware(operations.OwnCounts)]
 
 
 def show_fault(fault: Exception) -> bool:
@@ -175,13 +173,6 @@ def _path_it_came_from(request: Request) -> str:
     page = urlsplit(request.headers.get("referer", ""))
     path = "/" + page.path.lstrip("/\\")
     return f"{path}?{page.query}" if page.query else path
-
-
-async def _is_signed_in(scope: Scope) -> bool:
-    """Streamlit serves downloads and takes uploads by address alone; here the browser must have a session."""
-    if scope["method"] == "OPTIONS":
-        return True
-    return await run_in_threadpool(state.has_session, _browser_of(scope), _session_of(scope))
 
 
 def _bound_to_browser(scope: Scope) -> Scope:
@@ -213,7 +204,7 @@ def _dressed(scope: Scope, send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in protection(secure=is_secure(scope)).items():
                 headers.setdefault(name, value)
-            if scope["path"].startswith(_FILES_OF_USERS):
+            if scope["path"].startswith((DOWNLOADS, UPLOADS)):
                 headers["Cache-Control"] = "no-store"
             if not scope["path"].startswith((_COMPONENT_PATH, CALLBACK_PATH)):
                 headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
@@ -248,3 +239,11 @@ def _cookies(scope: Scope) -> dict[str, str]:
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in cookies.items()}
+
+
+MIDDLEWARE = [
+    Middleware(Requests),
+    Middleware(Edge),
+    Middleware(Files, who=lambda scope: (_browser_of(scope), _session_of(scope))),
+    Middleware(operations.OwnCounts),
+]

@@ -19,7 +19,8 @@ from allocation.sign_in.handshake import Handshake
 from allocation.trail import EventKind
 from pages.shared import farewell
 from pages.shared.browser import browser_key, connection_name, device, session_key
-from pages.shared.cache import demos, workbench
+from pages.shared.cache import demos, owners, workbench
+from pages.shared.owners import DEMO, Owner, drop_uploads, this_tab
 from pages.shared.requests import bind_run
 
 P = ParamSpec("P")
@@ -156,10 +157,19 @@ def ticket() -> str:
     return ""
 
 
-def has_session(browser: str, session: str) -> bool:
-    """Whether these keys of cookies are of a demo or a session. Asking does not prolong it."""
+def session_of(browser: str, cookie: str) -> str:
+    """What these keys of cookies are of: a session's handle, a demo, or nothing. Asking does not prolong it."""
     now = datetime.now(UTC)
-    return demos().of_browser(browser, now, use=False) is not None or bool(workbench().sessions.of_cookie(session, now))
+    handle = workbench().sessions.of_cookie(cookie, now) if cookie else None
+    if handle:
+        return handle
+    return DEMO if demos().of_browser(browser, now, use=False) is not None else ""
+
+
+def actor(session: str) -> tuple[str | None, str | None]:
+    """Handle and user of what `session_of` found, as the trail has them; a demo has neither."""
+    live = workbench().sessions.find(session, datetime.now(UTC), use=False) if session != DEMO else None
+    return (live.handle, live.user.id) if live else (None, None)
 
 
 def ended_elsewhere() -> bool:
@@ -276,6 +286,7 @@ def _may_speak_for(kept: SignedIn) -> bool:
 
 def _of_this_browser() -> SignedIn | None:
     now, sessions = datetime.now(UTC), workbench().sessions
+    owners().note(this_tab(), Owner(browser_key(), kept.handle or DEMO))
     handle = sessions.of_cookie(session_key(), now)
     live = sessions.find(handle, now) if handle else None
     if live is not None:
@@ -310,3 +321,5 @@ def _forget_everything() -> None:
     """Nothing of one user may be left in the tab for the next."""
     for key in list(st.session_state):
         del st.session_state[key]
+    owners().forget(this_tab())
+    drop_uploads(this_tab())

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
@@ -14,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from allocation.adapters.sql.database import open_database
 from allocation.model import PriceSource, Quote
@@ -43,6 +46,8 @@ def asked_from(client: tuple[str, int], tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("EVENKEEL_PRICES", "off")
     st.cache_resource.clear()
     operations._stopping.clear()
+    streamlits_files = MediaFileManager(MemoryMediaFileStorage("/media"))
+    monkeypatch.setattr(operations, "get_instance", lambda: SimpleNamespace(media_file_mgr=streamlits_files))
     routes = [*operations.ROUTES, Route("/_stcore/metrics", streamlits_own)]
     app = Starlette(routes=routes, middleware=[Middleware(operations.OwnCounts)], lifespan=operations.lifespan)
     yield TestClient(app, client=client)

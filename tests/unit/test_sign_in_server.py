@@ -25,6 +25,8 @@ from allocation.settings import Settings
 from allocation.sign_in.throttle import AT_ONCE, Throttle
 from pages.shared import gate, headers, server
 from pages.shared.browser import COOKIE, SESSION_COOKIE, key_of
+from pages.shared.cache import owners
+from pages.shared.owners import Owner
 from pages.shared.server import MIDDLEWARE, ROUTES, show_fault
 from tests.openid_provider import OpenIdProvider, running_provider
 
@@ -302,7 +304,10 @@ def test_a_browser_gets_a_new_cookie_for_a_session_that_began_in_it(client: Test
     entered = client.get(f"/session/enter?ticket={begun}", headers=NAMED)
     again = client.get(f"/session/enter?ticket={begun}", headers=NAMED)
     given = entered.cookies[SESSION_COOKIE]
-    download = client.get("/media/file.csv", headers={"cookie": f"{SESSION_COOKIE}={given}"})
+    handle = server.workbench().sessions.of_cookie(key_of(given), datetime.now(UTC))
+    owners().note("tab", Owner(key_of("c" * 43), handle or ""))
+    owners().note_file("tab", "file")
+    download = client.get("/media/file.csv", headers={"cookie": f"{NAMED['cookie']}; {SESSION_COOKIE}={given}"})
 
     assert (entered.status_code, again.status_code) == (200, 403)
     assert len(given) == 43
