@@ -205,10 +205,9 @@ class AccountNotFoundError(AllocationError):
     code = "account_not_found"
 
     def __init__(self, account_id: str) -> None:
-        super().__init__(
-            f"There is no account {account_id[:40]!a} that you may see. Choose one on the Accounts page.",
-            ("account",),
-        )
+        # The id of a share tells its reader nothing.
+        which = "such account" if account_id.startswith("shared_") else f"account {account_id[:40]!a}"
+        super().__init__(f"There is no {which} that you may see. Choose one on the Accounts page.", ("account",))
 
 
 class NotAllowedError(AllocationError):

@@ -10,6 +10,7 @@ import streamlit as st
 from allocation import desk
 from allocation.allocation import Session
 from allocation.desk import DeskLine
+from allocation.errors import AccountNotFoundError
 from allocation.figures import weights_figure
 from allocation.model import Portfolio
 from allocation.report import trades_csv
@@ -19,7 +20,7 @@ from pages.shared.look import NOT_KNOWN, account_header, account_label, count, l
 from pages.shared.prices import fetch_once, price_panel
 from pages.shared.record import note_download
 from pages.shared.rules_form import rules_form
-from pages.shared.state import require_session
+from pages.shared.state import gone_meanwhile, require_session
 from pages.shared.tables import (
     EDITABLE,
     ROW_HEIGHT,
@@ -78,8 +79,14 @@ def show_page() -> None:
 @st.fragment
 def show_desk() -> None:
     """Everything that follows an edit; runs without the page around it."""
-    with st.container(gap="xsmall"):
-        show_account(require_session())
+    session = require_session()
+    try:
+        with st.container(gap="xsmall"):
+            show_account(session)
+    except AccountNotFoundError:
+        if not gone_meanwhile(session):
+            raise
+        st.rerun(scope="app")  # the picker and the address name it still
 
 
 def show_account(session: Session) -> None:

@@ -100,4 +100,6 @@ def remove(session: Session, account: Account) -> None:
     except AllocationError as error:
         st.error(literal(str(error)))
         return
+    if session.accounts.selected_id == account.id:
+        session.accounts.select_none()
     st.rerun()

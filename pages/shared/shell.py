@@ -62,8 +62,17 @@ def show() -> None:
         _sidebar(session)
         ending.watch()
     with metrics.one_run(page.title):
-        page.run()
+        _run(page, session)
     state.tell_aside()
+
+
+def _run(page: Page, session: Session | None) -> None:
+    try:
+        page.run()
+    except AccountNotFoundError:
+        if session is None or not state.gone_meanwhile(session):
+            raise
+        st.rerun()
 
 
 def first_page(session: Session) -> str:

@@ -32,6 +32,7 @@ _ATTEMPTS = "state.attempts"
 _NOTICE = "state.notice"
 _ASIDE = "state.aside"
 _ACCOUNT = "account"
+_GONE = "The account you were working on was removed, or is no longer shared with you."
 _ENDED = "Your session has ended. Sign in again to go on."
 
 
@@ -81,14 +82,29 @@ def current_session() -> Session | None:
 
 
 def signed_in(callback: Callable[P, R]) -> Callable[P, R | None]:
-    """For callbacks, which run before the page's own check: not run at all when the session they belong to ended."""
+    """For callbacks, which run before the page's own check: not run at all when the session they belong to ended.
+
+    One that comes too late for its account does nothing; the page, which runs next, tells what became of the account.
+    """
 
     @functools.wraps(callback)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R | None:
         kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
-        return callback(*args, **kwargs) if kept is not None and _is_alive(kept) else None
+        if kept is None or not _is_alive(kept):
+            return None
+        try:
+            return callback(*args, **kwargs)
+        except AccountNotFoundError:
+            if not gone_meanwhile(kept.session):
+                raise
+            return None
 
     return checked
+
+
+def gone_meanwhile(session: Session) -> bool:
+    """Whether the selected account was removed or taken away by now. Any other that is not found is a fault."""
+    return session.accounts.selected_id not in {account.id for account in session.accounts.list()}
 
 
 def begin(proof: Proof) -> None:
@@ -223,7 +239,7 @@ def remark(aside: str) -> None:
 def tell_aside() -> None:
     """Show what was noticed on the way to this page; a run that goes on to another page leaves it for that one."""
     if aside := st.session_state.pop(_ASIDE, ""):
-        st.toast(aside, icon=":material/info:")
+        st.toast(aside, icon=":material/info:", duration="long")
 
 
 def selected_account(session: Session) -> str | None:
@@ -235,6 +251,8 @@ def selected_account(session: Session) -> str | None:
     selected, named = session.accounts.selected_id, st.query_params.get(_ACCOUNT)
     if selected is None and named is not None and named not in known:
         named = _named_otherwise(session, named)
+    if selected is not None and selected not in known:
+        remark(_GONE)
     if not known:
         session.accounts.select_none()
         return None
