@@ -9,8 +9,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ProgrammingError
 
 from allocation.adapters.sql import tables
-from allocation.adapters.sql.database import Database, open_database
+from allocation.adapters.sql.database import Database, open_database, tell
 from allocation.adapters.sql.tables import metadata
+from allocation.adapters.sql.users import hash_of
 from allocation.authorisation import Role
 from allocation.errors import SettingsError
 from tests.people import ROLES, World, new_world
@@ -124,6 +125,24 @@ def test_an_invitation_lets_its_holder_in_with_the_role_it_names_and_no_other(wo
     with world.database.reading(stranger) as connection:
         question = select(tables.team_member.c.role).where(tables.team_member.c.user_id == stranger)
         assert connection.execute(question).scalars().all() == ["viewer"]
+
+
+def test_an_invitation_lets_nobody_in_once_its_sender_owns_the_team_no_more(world: World) -> None:
+    stranger, sender = world.users["a stranger"], world.users["a second owner"]
+    token = world.teams.invite(sender, world.team, Role.OWNER)
+    with world.database.writing(world.ann) as connection:
+        connection.execute(
+            update(tables.team_member).where(tables.team_member.c.user_id == sender).values(role="trader")
+        )
+    row = {"team_id": world.team, "user_id": stranger, "role": "owner", "joined_at": world.teams._now()}
+
+    def walk_in() -> None:
+        with world.database.writing(stranger) as connection:
+            tell(connection, "evenkeel.invitation", hash_of(token))
+            connection.execute(insert(tables.team_member), row)
+
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        walk_in()
 
 
 def test_a_member_sees_the_members_of_their_own_teams_only(world: World) -> None:

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from allocation.adapters.sql.database import Database
+from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.store import SqlStore
-from allocation.adapters.sql.tables import invitation
+from allocation.adapters.sql.tables import app_user, invitation, team_member
 from allocation.adapters.sql.teams import SqlTeams
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.authorisation import Role
@@ -214,3 +215,95 @@ def test_a_removed_account_and_a_removed_team_leave_no_share(
 
     assert store.accounts(bob) == ()
     assert teams.teams(bob) == ()
+
+
+# ── A way back ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def second_owner(teams: SqlTeams, ann: str, bob: str, team: str) -> str:
+    """Bob, whom Ann made an owner beside herself."""
+    join(teams, ann, team, bob, Role.OWNER)
+    return bob
+
+
+def open_invitations(teams: SqlTeams, ann: str) -> int:
+    return len(teams.teams(ann)[0].invitations)
+
+
+def test_whoever_was_taken_out_has_no_way_back_by_an_invitation_of_their_own(
+    teams: SqlTeams, ann: str, second_owner: str, team: str
+) -> None:
+    token = teams.invite(second_owner, team, Role.OWNER)
+    teams.remove_member(ann, team, second_owner)
+
+    with pytest.raises(InvitationError):
+        teams.accept(second_owner, token)
+
+    assert [member.user_id for member in teams.teams(ann)[0].members] == [ann]
+    assert open_invitations(teams, ann) == 0
+
+
+def test_whoever_leaves_takes_their_open_invitations_along(
+    teams: SqlTeams, database: Database, ann: str, second_owner: str, team: str
+) -> None:
+    kept, token = teams.invite(ann, team, Role.VIEWER), teams.invite(second_owner, team, Role.OWNER)
+    teams.remove_member(second_owner, team, second_owner)
+
+    with pytest.raises(InvitationError):
+        teams.accept(add_user(database, "Carl"), token)
+
+    teams.accept(add_user(database, "Dora"), kept)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.TRADER])
+@pytest.mark.parametrize("by_whom", ["by another owner", "by themselves"])
+def test_whoever_was_lowered_lets_nobody_in_any_more(
+    teams: SqlTeams, database: Database, ann: str, second_owner: str, team: str, role: Role, by_whom: str
+) -> None:
+    token = teams.invite(second_owner, team, Role.OWNER)
+    teams.change_role(ann if by_whom == "by another owner" else second_owner, team, second_owner, role)
+
+    with pytest.raises(InvitationError):
+        teams.accept(add_user(database, "Carl"), token)
+
+    teams.change_role(ann, team, second_owner, Role.OWNER)  # and raised again, what they sent before stays void
+    with pytest.raises(InvitationError):
+        teams.accept(add_user(database, "Dora"), token)
+
+
+def test_whoever_is_disabled_lets_nobody_in_even_after_they_are_enabled_again(
+    teams: SqlTeams, database: Database, ann: str, second_owner: str, team: str
+) -> None:
+    token, people = teams.invite(second_owner, team, Role.OWNER), SqlPeople(database)
+    people.disable(second_owner, NOON)
+    with pytest.raises(InvitationError):
+        teams.accept(add_user(database, "Carl"), token)
+    assert open_invitations(teams, ann) == 0
+
+    people.enable(second_owner)
+
+    with pytest.raises(InvitationError):
+        teams.accept(add_user(database, "Dora"), token)
+
+
+@pytest.mark.parametrize("lost", ["the role", "the place", "the account"])
+def test_an_invitation_that_outlived_its_senders_role_is_void(
+    teams: SqlTeams, database: Database, ann: str, second_owner: str, team: str, lost: str
+) -> None:
+    token = teams.invite(second_owner, team, Role.OWNER)
+    this = (team_member.c.team_id == team, team_member.c.user_id == second_owner)
+    with database.writing(ann) as connection:  # as a version before this one left it
+        if lost == "the role":
+            connection.execute(update(team_member).where(*this).values(role="trader"))
+        elif lost == "the place":
+            connection.execute(delete(team_member).where(*this))
+        else:
+            connection.execute(update(app_user).where(app_user.c.id == second_owner).values(disabled_at=NOON))
+
+    carl = add_user(database, "Carl")
+    for look in (teams.offer, teams.accept):
+        with pytest.raises(InvitationError):
+            look(carl, token)
+
+    assert open_invitations(teams, ann) == 0

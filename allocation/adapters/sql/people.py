@@ -5,12 +5,16 @@ from datetime import datetime
 from sqlalchemy import RowMapping, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 
-from allocation.adapters.sql.database import Database
+from allocation.adapters.sql.database import Database, tell
 from allocation.adapters.sql.tables import app_user, password_code, second_factor
+from allocation.adapters.sql.team_rows import take_back
 from allocation.adapters.sql.upsert import upsert
 from allocation.adapters.sql.users import end_sessions, new_local_user, user_of
 from allocation.errors import UserNameTakenError
 from allocation.ports import Person, User
+
+# What lets the policies of PostgreSQL find the invitations of whoever is disabled, whatever their teams.
+_ON_DUTY = ("evenkeel.duty", "people")
 
 
 class SqlPeople:
@@ -35,8 +39,10 @@ class SqlPeople:
             raise UserNameTakenError(user_name) from None
 
     def disable(self, user_id: str, now: datetime) -> None:
-        """No session any more, and no way to begin one."""
+        """No session any more, no way to begin one, and no invitation that still lets somebody in."""
         with self._database.writing() as connection:
+            tell(connection, *_ON_DUTY)
+            take_back(connection, user_id)
             connection.execute(update(app_user).where(app_user.c.id == user_id).values(disabled_at=now))
             end_sessions(connection, user_id, now)
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select
 
 from allocation.adapters.sql.reach import may_work
 from allocation.adapters.sql.tables import account, account_share, app_user, invitation, team, team_member
@@ -21,6 +21,25 @@ def role_in(connection: Connection, team_id: str, user_id: str) -> Role | None:
     )
     found = connection.execute(question).scalar()
     return None if found is None else Role(found)
+
+
+def still_invites(connection: Connection) -> ColumnElement[bool]:
+    """Whether whoever made an invitation owns its team still, and was not disabled."""
+    if connection.dialect.name == "postgresql":  # there a guest sees no member of the team, but may ask this
+        return func.evenkeel_still_invites(invitation.c.team_id, invitation.c.invited_by)
+    return exists().where(
+        team_member.c.team_id == invitation.c.team_id,
+        team_member.c.user_id == invitation.c.invited_by,
+        team_member.c.role == Role.OWNER.value,
+        app_user.c.id == invitation.c.invited_by,
+        app_user.c.disabled_at.is_(None),
+    )
+
+
+def take_back(connection: Connection, invited_by: str, *which: ColumnElement[bool]) -> None:
+    """Make the open invitations of somebody void, or only some of them."""
+    unused = (invitation.c.invited_by == invited_by, invitation.c.accepted_at.is_(None))
+    connection.execute(delete(invitation).where(*unused, *which))
 
 
 def teams_of(connection: Connection, user_id: str, now: datetime) -> tuple[Team, ...]:
@@ -76,6 +95,7 @@ def _invitations(connection: Connection, team_ids: list[str], now: datetime) -> 
         select(invitation, app_user.c.name)
         .join(app_user, app_user.c.id == invitation.c.invited_by)
         .where(invitation.c.team_id.in_(team_ids), invitation.c.accepted_at.is_(None), invitation.c.expires_at > now)
+        .where(still_invites(connection))
         .order_by(invitation.c.expires_at)
     )
     return _grouped(

@@ -68,7 +68,7 @@ class SqlTeams:
             self._note(EventKind.TEAM_REMOVED, user_id, team_id)
 
     def change_role(self, user_id: str, team_id: str, member_id: str, role: Role) -> None:
-        """Give a member another role.
+        """Give a member another role; with an owner's go the invitations they sent.
 
         Raises:
             TeamError: there is no such member, or no owner would be left.
@@ -77,11 +77,12 @@ class SqlTeams:
             _require_member(connection, team_id, member_id)
             if role != Role.OWNER:
                 _keep_an_owner(connection, user_id, team_id, member_id)
+                team_rows.take_back(connection, member_id, invitation.c.team_id == team_id)
             connection.execute(update(team_member).where(*_is(team_id, member_id)).values(role=role.value))
             self._note(EventKind.ROLE_CHANGED, user_id, team_id, member=member_id, role=role.value)
 
     def remove_member(self, user_id: str, team_id: str, member_id: str) -> None:
-        """Take a member out, and the accounts they shared with the team.
+        """Take a member out, with the accounts they shared with the team and the invitations they sent.
 
         Raises:
             TeamError: there is no such member, or no owner would be left.
@@ -93,6 +94,7 @@ class SqlTeams:
             connection.execute(
                 delete(account_share).where(account_share.c.team_id == team_id, account_share.c.user_id == member_id)
             )
+            team_rows.take_back(connection, member_id, invitation.c.team_id == team_id)
             connection.execute(delete(team_member).where(*_is(team_id, member_id)))
             self._note(EventKind.MEMBER_REMOVED, user_id, team_id, member=member_id)
 
@@ -119,7 +121,7 @@ class SqlTeams:
         """What an invitation offers; looking at it changes nothing.
 
         Raises:
-            InvitationError: it is unknown, used, withdrawn or too old.
+            InvitationError: it is unknown, used, withdrawn, too old, or of somebody who owns the team no more.
         """
         with (
             refusals_on_record(self._trail, user_id, TeamVerb.SEE_TEAM),
@@ -132,7 +134,7 @@ class SqlTeams:
         """Join the team with the role offered; somebody who is in it already keeps their role. The team's id.
 
         Raises:
-            InvitationError: it is unknown, used, withdrawn or too old.
+            InvitationError: it is unknown, used, withdrawn, too old, or of somebody who owns the team no more.
         """
         now = self._now()
         with (
@@ -200,6 +202,7 @@ class SqlTeams:
                 invitation.c.token_hash == _hash(token),
                 invitation.c.accepted_at.is_(None),
                 invitation.c.expires_at > self._now(),
+                team_rows.still_invites(connection),
             )
         )
         row = connection.execute(question.with_for_update(of=invitation) if hold else question).first()
