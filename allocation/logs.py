@@ -24,6 +24,7 @@ LARGEST_FILE = 5_000_000
 FILES_KEPT = 5
 _LONGEST_MESSAGE = 2_000
 _FRAMES = 40
+_IDS = {"user"}  # made here, and what somebody who helps asks for
 
 
 class JsonLines(logging.Formatter):
@@ -141,7 +142,10 @@ def _who(record: logging.LogRecord) -> Mapping[str, str]:
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
     fields: Mapping[str, Any] = getattr(record, "fields", {})
-    return {name: redacted(value) if isinstance(value, str) else value for name, value in fields.items()}
+    return {
+        name: redacted(value) if isinstance(value, str) and name not in _IDS else value
+        for name, value in fields.items()
+    }
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -1,6 +1,7 @@
 """The support bundle: what somebody who helps needs to know of an installation, and nothing that is secret or private."""
 
 import platform
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,7 @@ from allocation.redaction import hide_always, redacted
 from allocation.settings import Settings, load_settings
 
 LOG_LINES = 200
+_REQUEST_ID = re.compile(r'"request_id": "[0-9a-f]{10}"')  # in a value of a line, quotes have a backslash in front
 _PACKAGES = (
     "streamlit",
     "streamlit-oauth",
@@ -45,7 +47,7 @@ def support_bundle() -> dict[str, Any]:
         "settings": settings.shown(),
         "keys": _told(lambda: [key.id.hex() for key in key_place(settings).read()]),
         "database": _told(lambda: _database(settings)),
-        "log": [redacted(line) for line in last_lines(settings.log_file, LOG_LINES)] if settings.log_file else [],
+        "log": [_line(line) for line in last_lines(settings.log_file, LOG_LINES)] if settings.log_file else [],
     }
 
 
@@ -66,6 +68,14 @@ def _database(settings: Settings) -> dict[str, Any]:
     trail = SqlTrail(database)
     found = trail.first_break()
     return told | {"trail_lines": trail.head()[0], "trail_first_broken_line": found.number if found else None}
+
+
+def _line(line: str) -> str:
+    """A line of the log, with nothing that looks like a secret but the request's id: it is what people quote to us."""
+    found = _REQUEST_ID.search(line)
+    if not found:
+        return redacted(line)
+    return f"{redacted(line[: found.start()])}{found[0]}{redacted(line[found.end() :])}"
 
 
 def _told(ask: Callable[[], Any]) -> Any:

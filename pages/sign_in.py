@@ -169,12 +169,12 @@ def welcome(identity: Identity, provider: str) -> None:
     try:
         state.begin(Proof(user, proved_at, provider, identity.second_factor, identity.tokens))
     except UserDisabledError as error:
-        _log.warning("%s: refused: user %s is switched off", provider, user.id)
+        _log.warning("%s: refused: user is switched off", provider, extra={"fields": {"user": user.id}})
         workbench().trail.record(EventKind.SIGN_IN_REFUSED, provider, user_id=user.id, reason=error.code)
         state.drop_attempt(provider)
         state.say(str(error))
     else:
-        _log.info("signed in user %s of %s", user.id, identity.issuer)
+        _log.info("signed in user of %s", identity.issuer, extra={"fields": {"user": user.id}})
     st.rerun()
 
 

@@ -56,7 +56,10 @@ def is_our_own(origin: str | None, host: str, base_url: str | None, *, secure: b
         this_machine_only: whether nobody else can mean us: then a name that is not this machine's was made to
             point here by somebody else (DNS rebinding).
     """
-    parts = urlsplit(origin or "")
+    try:
+        parts = urlsplit(origin or "")
+    except ValueError:  # no address at all, such as http://[
+        return False
     if parts.scheme not in {"http", "https"} or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
         return False
     if base_url and origin == origin_of(base_url):

@@ -77,8 +77,7 @@ def may_read_counts(scope: Scope) -> bool:
     """Whether a request comes with the token; where none is set, whether it comes from this machine itself."""
     headers, token = Headers(scope=scope), _token()
     if token:
-        given = headers.get("authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), token.encode())
+        return hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {token}".encode())
     client: tuple[str, int] | None = scope.get("client")
     # A proxy on this machine speaks for somebody else, and says so.
     return client is not None and _is_this_machine(client[0]) and not _FORWARDED & set(headers.keys())

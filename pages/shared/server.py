@@ -41,6 +41,7 @@ from pages.shared.cache import attempts, workbench
 from pages.shared.files import DOWNLOADS, UPLOADS, Files
 from pages.shared.gate import is_secure, is_too_often, may_connect
 from pages.shared.headers import cell_editors, protection
+from pages.shared.messages import only_what_pages_ask, without_our_path
 from pages.shared.requests import Requests, bind_run
 
 _log = logging.getLogger("evenkeel.server")
@@ -108,7 +109,7 @@ def enter(request: Request) -> Response:
     ticket, ours = request.query_params.get("ticket", ""), _comes_from_our_page(request)
     browser, now = _browser_of(request.scope), datetime.now(UTC)
     if not ours or not workbench().sessions.enter(ticket, browser, key_of(cookie), now):
-        _log.warning("Refused the cookie of a session: no good ticket of this browser.")
+        _log.warning("Refused the cookie of a session, for want of a good ticket of this browser.")
         return PlainTextResponse("This way in is closed.", 403, headers=headers)
     answer = Response(_ENTERED, media_type="image/gif", headers=headers)
     _set_cookie(answer, SESSION_COOKIE, cookie, secure=is_secure(request.scope))
@@ -126,9 +127,7 @@ class Edge:
         if scope["type"] == "websocket" and not may_connect(scope):
             await send({"type": "websocket.close", "code": 1008, "reason": "Not from here."})
         elif scope["type"] == "websocket":
-            await self._app(_bound_to_browser(scope), receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(_FILES_OF_USERS) and not await _is_signed_in(scope):
-            await PlainTextResponse("Sign in first.", 401)(scope, receive, _dressed(scope, send))
+            await self._app(_bound_to_browser(scope), only_what_pages_ask(receive), without_our_path(send))
         elif scope["type"] == "http" and scope["path"].startswith(_WAYS_IN) and is_too_often(scope):
             await PlainTextResponse("Too often. Wait a minute.", 429)(scope, receive, _dressed(scope, send))
         elif scope["type"] == "http" and scope["path"] == BUTTON_PATH:
@@ -170,7 +169,10 @@ def _comes_from_our_page(request: Request) -> bool:
 
 def _path_it_came_from(request: Request) -> str:
     """Path and query of the page with the link; never another site, whatever the header says."""
-    page = urlsplit(request.headers.get("referer", ""))
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:  # no address at all, such as http://[
+        return "/"
     path = "/" + page.path.lstrip("/\\")
     return f"{path}?{page.query}" if page.query else path
 

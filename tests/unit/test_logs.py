@@ -1,5 +1,6 @@
 """The log: who and which request on every line, faults without what they should not say, everybody's lines in it."""
 
+import ast
 import io
 import json
 import logging
@@ -14,6 +15,18 @@ import pytest
 from allocation.acting import act_as, begin_request
 from allocation.errors import AccountNotFoundError
 from allocation.logs import last_lines, leave_to_us, start_log
+from allocation.redaction import redacted
+
+ROOT = Path(__file__).parents[2]
+
+
+def messages_of(*packages: str) -> Iterator[str]:
+    """What the program itself says to the log."""
+    for file in (file for package in packages for file in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("_log")), [ast.Constant(str(said)), *_]):
+                    yield said
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +181,18 @@ def test_a_log_file_is_for_its_owner_alone_and_its_end_can_be_read(tmp_path: Pat
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [json.loads(line)["message"] for line in last_lines(file, 2)] == ["line 3", "line 4"]
     assert last_lines(tmp_path / "none.log", 2) == ()
+
+
+def test_a_line_names_its_user_whose_id_is_no_secret(stream: io.StringIO) -> None:
+    start_log(stream)
+    user = "0123456789abcdef" * 2
+
+    logging.getLogger("evenkeel").info("signed in user", extra={"fields": {"user": user, "other": user}})
+
+    (line,) = lines(stream)
+    assert (line["user"], line["other"]) == (user, "[hidden]")
+
+
+@pytest.mark.parametrize("said", sorted(set(messages_of("allocation", "pages"))))
+def test_no_message_of_ours_loses_a_word_of_its_own(said: str) -> None:
+    assert redacted(said) == said

@@ -124,6 +124,7 @@ def test_with_a_token_it_is_the_token_that_counts(
 
     assert ask.get("/metrics").status_code == 404
     assert ask_from_elsewhere.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404
+    assert ask_from_elsewhere.get("/metrics", headers={"Authorization": TOKEN}).status_code == 404
     assert ask_from_elsewhere.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
     assert TOKEN not in repr(settings())
 

@@ -147,6 +147,7 @@ def test_a_stream_is_bound_to_the_cookie_and_not_to_what_the_client_claims(clien
         {"origin": "http://localhost:8501.evil.com"},
         {"origin": "http://localhost:8501/"},
         {"origin": "file://localhost:8501"},
+        {"origin": "http://[::1"},
         {"origin": "http://rebound.example.com:8501", "host": "rebound.example.com:8501"},
     ],
     ids=str,
@@ -269,6 +270,7 @@ def test_only_a_click_on_our_own_page_goes_to_a_provider(
         ("https://evil.example.com//evil.example.com/x", "/evil.example.com/x"),
         ("http://localhost:8501/\\evil.example.com", "/evil.example.com"),
         ("javascript:alert(1)", "/alert(1)"),
+        ("http://[::1", "/"),
         ("", "/"),
     ],
 )

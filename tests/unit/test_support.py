@@ -61,3 +61,17 @@ def test_an_installation_whose_database_is_out_of_reach_has_a_bundle_all_the_sam
     said = capsys.readouterr().out
     assert json.loads(said)["database"]["error"] == "settings_invalid"
     assert "pa55w0rd" not in said
+
+
+def test_the_id_of_a_request_is_in_the_bundle_and_what_only_looks_like_one_is_not(
+    installation: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"message": 'no "request_id": "1111111111"', "request_id": "1234567890", "user": "0123456789abcdef" * 2}
+    (installation / "evenkeel.log").write_text(json.dumps(line) + "\n")
+
+    main(("support-bundle",))
+
+    (told,) = json.loads(capsys.readouterr().out)["log"]
+    assert json.loads(told)["request_id"] == "1234567890"
+    assert "1111111111" not in told
+    assert "0123456789abcdef" not in told
