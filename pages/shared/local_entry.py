@@ -147,7 +147,7 @@ def start_again() -> None:
 
 def _let_in(proof: Proof) -> None:
     state.begin(proof)
-    _log.info("local: signed in user %s", proof.user.id)
+    _log.info("local: signed in user", extra={"fields": {"user": proof.user.id}})
     st.rerun()
 
 
