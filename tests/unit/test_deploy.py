@@ -10,9 +10,11 @@ import yaml
 from allocation.settings import Settings
 from pages.shared.browser import COOKIE, SESSION_COOKIE
 from pages.shared.operations import ROUTES
+from pages.shared.requests import _WITH_IDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+NGINX = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
 DOCUMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 
 
@@ -74,10 +76,54 @@ def test_nginx_keeps_a_browser_with_one_server_by_our_cookie() -> None:
     assert f"__Host-{COOKIE}=" in text
 
 
-def test_no_proxy_logs_a_query_or_a_cookie() -> None:
-    nginx = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
-    logged = re.search(r"log_format evenkeel (.*);", nginx)
+def test_nginx_logs_no_query_and_no_cookie() -> None:
+    logged = re.search(r"log_format evenkeel (.*);", NGINX)
 
     assert logged is not None
-    assert not re.search(r"\$request\b|\$request_uri|\$args|\$http_|cookie", logged.group(1))
+    assert set(re.findall(r"\$\w+", logged.group(1))) == {
+        *("$remote_addr", "$time_iso8601", "$request_method", "$evenkeel_path"),
+        *("$status", "$body_bytes_sent", "$request_time"),
+    }
     assert SESSION_COOKIE not in logged.group(1)
+    assert re.search(r"error_log +\S+ crit;", NGINX)
+
+
+WITHOUT_IDS = [
+    ("/media/0123abcd.csv", "/media/..."),
+    ("/_stcore/upload_file/session/file", "/_stcore/upload_file/..."),
+    ("//media//0123abcd.csv", "//media/..."),
+    ("/oauth/start/acme", "/oauth/start/..."),
+    ("/component/name/index.html", "/component/..."),
+    ("/rebalance", "/rebalance"),
+]
+
+
+@pytest.mark.parametrize(("path", "shown"), WITHOUT_IDS)
+def test_nginx_logs_no_id_of_a_session_or_a_file(path: str, shown: str) -> None:
+    mapped = re.search(r'map \$uri \$evenkeel_path \{.*?"~(\S+)" +"\$evenkeel_start(\.+)";', NGINX, re.DOTALL)
+
+    assert mapped is not None
+    met = re.match(mapped.group(1).replace("(?<", "(?P<"), path)
+    assert (met["evenkeel_start"] + mapped.group(2) if met else path) == shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [*WITHOUT_IDS, ("/oauth/callback?code=c&state=s", "/oauth/callback..."), ("/media/0.csv?x=/", "/media/...")],
+)
+def test_caddy_logs_neither_an_id_nor_a_query_in_requests_and_faults(uri: str, shown: str) -> None:
+    text = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+    of_faults, of_requests = re.findall(r"\tlog \{.*?\n\t\}", text, re.DOTALL)
+
+    for log in (of_faults, of_requests):
+        hidden = re.search(r'request>uri regexp "(.*)" "\$1(.*)"', log)
+        assert hidden is not None
+        assert re.sub(hidden.group(1), rf"\1{hidden.group(2)}", uri) == shown
+        assert {"Cookie", "Authorization", "Referer"} <= set(re.findall(r"request>headers>(\w+) delete", log))
+
+
+def test_the_proxies_hide_in_paths_what_the_servers_own_log_hides() -> None:
+    for file in ("nginx.conf", "Caddyfile"):
+        hidden = re.findall(r"/\+\(\?:(.*?)\)/", (DEPLOY / file).read_text(encoding="utf-8"))
+        assert hidden
+        assert all(set(each.replace("/+", "/").split("|")) == {p.strip("/") for p in _WITH_IDS} for each in hidden)
