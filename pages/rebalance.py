@@ -20,7 +20,7 @@ from pages.shared.look import NOT_KNOWN, account_header, account_label, count, l
 from pages.shared.prices import fetch_once, price_panel
 from pages.shared.record import note_download
 from pages.shared.rules_form import rules_form
-from pages.shared.state import gone_meanwhile, require_session
+from pages.shared.state import gone_meanwhile, require_session, tell_aside
 from pages.shared.tables import (
     EDITABLE,
     ROW_HEIGHT,
@@ -111,6 +111,7 @@ def show_account(session: Session) -> None:
     if plan is not None:
         show_trades(view, plan, rules)
     show_set_aside(view.portfolio)
+    tell_aside()  # what a button of the desk had to say: in a fragment a callback shows nothing itself
 
 
 # ── Headline ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,12 +163,14 @@ def show_target_bar(view: View) -> None:
     if view.why_not_save:
         st.caption(f":material/lock: {literal(view.why_not_save)} What you try here is yours and changes nothing.")
     if view.saved is None:
-        st.caption(
-            "No targets saved yet: they start from what the account holds, so nothing trades until you edit one."
-        )
+        st.caption(f"No targets saved yet: {_EDITED if view.edited else _AS_HELD}")
     if view.bench.notice:
         st.warning(literal(view.bench.notice), icon=":material/info:")
         view.bench.notice = ""
+
+
+_AS_HELD = "they start from what the account holds, so nothing trades until you edit one."
+_EDITED = "this is your what-if, begun from what the account holds."
 
 
 def show_verbs(view: View) -> None:
@@ -184,6 +187,9 @@ def show_line_form(view: View) -> None:
     """Add a symbol, or take away one that is not held."""
     key = f"rebalance.{view.account.id}.add"
     st.text_input("Symbol to add", key=key, max_chars=64, placeholder="VXUS", on_change=add_line, args=(key,))
+    if view.bench.refused_line:
+        st.error(literal(view.bench.refused_line), icon=":material/error:")
+        view.bench.refused_line = ""
     st.caption("Press Enter to add it. It needs a price before the plan can use it.")
     held = view.portfolio.symbols
     for symbol in (s for s in view.bench.symbols if s not in held):

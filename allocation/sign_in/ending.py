@@ -7,7 +7,7 @@ from allocation.presence import LiveSession
 
 BEFORE_IDLE = timedelta(minutes=2)
 BEFORE_FINAL = timedelta(minutes=5)
-KEPT = "What you typed is kept."
+KEPT = "Your targets are kept as you typed them; money to invest and rules are not."
 
 
 @dataclass(frozen=True, slots=True)

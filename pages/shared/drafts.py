@@ -33,6 +33,7 @@ class Bench:
     epoch: int = 0
     mistyped: str = ""
     notice: str = ""
+    refused_line: str = ""
     question: object = None
     plan: TradePlan | None = None
 
@@ -65,13 +66,14 @@ class Bench:
             self.start_grid(self.restored, portfolio)
             self.restored = None
 
-    def change(self, verb: Callable[[Draft], Draft], portfolio: Portfolio) -> None:
-        """Apply a verb of the desk; what it refuses becomes the notice."""
+    def change(self, verb: Callable[[Draft], Draft], portfolio: Portfolio) -> str:
+        """Apply a verb of the desk; why not, where it refuses."""
         self.take_edits()
         try:
             self.start_grid(verb(self.draft), portfolio)
         except AllocationError as error:
-            self.notice = str(error)
+            return str(error)
+        return ""
 
     def planned(self, question: object, answer: Callable[[], TradePlan]) -> TradePlan:
         """The answer to the question, worked out again only when the question is another one."""

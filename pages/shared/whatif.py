@@ -20,7 +20,7 @@ from allocation.valuation import Valuation, value_portfolio
 from pages.shared import metrics
 from pages.shared.drafts import Bench, bench_of, keep_draft
 from pages.shared.look import literal
-from pages.shared.state import require_session, signed_in
+from pages.shared.state import remark, require_session, signed_in
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ Verb = Callable[[View, Draft], Draft]
 def edit_draft(verb: Verb) -> None:
     """Callback: apply a verb to the draft of the chosen account, for whoever is signed in now."""
     view = look_up(require_session())
-    view.bench.change(lambda draft: verb(view, draft), view.portfolio)
+    view.bench.notice = view.bench.change(lambda draft: verb(view, draft), view.portfolio)
 
 
 def from_current(view: View, draft: Draft) -> Draft:
@@ -152,10 +152,14 @@ def removal_of(symbol: str) -> Verb:
 
 @signed_in
 def add_line(key: str) -> None:
-    """Callback: add the symbol typed into the field with this key."""
-    typed = st.session_state[key]
-    if typed.strip():
-        edit_draft(lambda view, draft: desk.add_symbol(draft, typed, view.bench.symbols))
+    """Callback: add the symbol typed into the field with this key; one that is refused stays there to be corrected."""
+    typed = st.session_state.get(key, "")
+    if not typed.strip():
+        return
+    view = look_up(require_session())
+    bench = view.bench
+    bench.refused_line = bench.change(lambda draft: desk.add_symbol(draft, typed, bench.symbols), view.portfolio)
+    if not bench.refused_line:
         st.session_state[key] = ""
 
 
@@ -171,4 +175,4 @@ def save_targets() -> None:
     except AllocationError as error:
         view.bench.notice = str(error)
     else:
-        st.toast(f"Targets of {literal(view.account.name)} saved.", icon=":material/check:")
+        remark(f"Targets of {literal(view.account.name)} saved.")

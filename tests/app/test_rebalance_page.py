@@ -96,6 +96,10 @@ def test_nothing_on_the_page_recommends(open_desk: OpenDesk) -> None:
     assert "recommend" not in words.lower()
 
 
+def small_print(app: AppTest) -> str:
+    return " ".join(str(caption.value) for caption in app.caption)
+
+
 def test_an_account_without_saved_targets_starts_from_what_it_holds(open_desk: OpenDesk) -> None:
     app = open_desk(store_with(a_portfolio({"VTI": 8, "BND": 3}, 50)))
 
@@ -103,6 +107,9 @@ def test_an_account_without_saved_targets_starts_from_what_it_holds(open_desk: O
     assert trades(app) == []
     assert "no trades" in said(app)
     assert button(app, "Save targets").disabled is False
+    assert "nothing trades until you edit one" in small_print(app)
+
+    assert "until you edit one" not in small_print(type_into(app, VTI={"target": 70.0}))
 
 
 def test_an_empty_account_says_that_there_is_nothing_to_divide(open_desk: OpenDesk) -> None:
@@ -227,6 +234,7 @@ def test_saving_keeps_the_targets_and_the_locks(open_desk: OpenDesk, store: Memo
     assert {s: float(w) for s, w in saved.weights.items()} == {"VTI": 0.7, "BND": 0.3}
     assert saved.locked == {"VTI"}
     assert button(app, "Save targets").disabled is True
+    assert "saved" in app.toast[0].value
 
 
 def test_targets_above_the_whole_are_not_saved(open_desk: OpenDesk, store: MemoryStore) -> None:
@@ -297,6 +305,20 @@ def test_a_symbol_no_exchange_uses_is_refused(open_desk: OpenDesk) -> None:
 
     assert "is not a usable symbol" in said(app)
     assert list(rows(app)) == ["VTI", "BND"]
+    assert app.text_input(key="rebalance.main.add").value == "=1+1"
+    assert not app.warning  # above the popover it would push it away, and close it
+
+
+def test_the_reason_for_a_refused_symbol_goes_with_the_next_edit(open_desk: OpenDesk) -> None:
+    app = open_desk()
+    app.text_input(key="rebalance.main.add").input("VTI").run()
+    before = said(app)
+
+    app.text_input(key="rebalance.main.add").input("GLD").run()
+
+    assert "VTI" in before
+    assert "more than once" not in said(app)
+    assert app.text_input(key="rebalance.main.add").value == ""
 
 
 def test_a_line_without_a_price_blocks_the_plan_by_name(open_desk: OpenDesk) -> None:

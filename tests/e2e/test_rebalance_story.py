@@ -58,6 +58,27 @@ def test_nothing_typed_is_lost_on_the_way_to_another_page_and_back(desk: Page) -
     expect(cell(desk, GRID, 0, 2)).to_have_text("9")
 
 
+def test_saving_says_so_and_leaves_no_warning_in_the_log(desk: Page, server: RunningApp) -> None:
+    type_target(desk, "9")
+    expect(desk.get_by_text("Unsaved what-if")).to_be_visible()
+
+    desk.get_by_role("button", name="Save targets").click()
+
+    expect(desk.get_by_text("Targets of Family brokerage saved.")).to_be_visible()
+    assert "fragment rerun" not in server.log.read_text()
+
+
+def test_a_refused_symbol_stays_in_its_field_beside_the_reason(desk: Page) -> None:
+    desk.get_by_role("button", name="Add or remove lines").click()
+    field = desk.get_by_label("Symbol to add")
+    field.fill("=1+1")
+    field.press("Enter")
+
+    expect(desk.get_by_text("is not a usable symbol")).to_be_visible()
+    expect(field).to_be_visible()
+    expect(field).to_have_value("=1+1")
+
+
 def test_one_edit_after_another_goes_on_by_keyboard_alone(desk: Page) -> None:
     type_target(desk, "9")
     expect(desk.get_by_text("target 3.00 %")).to_be_visible()
