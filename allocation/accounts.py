@@ -1,6 +1,6 @@
 """The accounts one user may see, the one that is selected, and what the user may do with it."""
 
-from allocation.authorisation import Role, Verb, may, refusal
+from allocation.authorisation import Role, Verb
 from allocation.errors import NoAccountSelectedError
 from allocation.model import Account, Portfolio
 from allocation.ports import Store, User
@@ -43,9 +43,8 @@ class Accounts:
         return self._store.authorise(self._user.id, account_id or self._require_selected(), Verb.SEE)
 
     def why_not(self, verb: Verb, account_id: str = "") -> str:
-        """Why the user's role is not enough, in a sentence; empty when it is."""
-        role = self.role(account_id)
-        return "" if may(role, verb) else str(refusal(role, verb))
+        """Why the user's role is not enough, and whom to ask, in a sentence; empty when it is."""
+        return self._store.why_not(self._user.id, account_id or self._require_selected(), verb)
 
     def authorise(self, verb: Verb) -> None:
         """Make sure that the user may do this with the selected account.

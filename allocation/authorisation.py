@@ -103,3 +103,17 @@ def require(role: Role, verb: AnyVerb) -> None:
 def refusal(role: Role, verb: AnyVerb) -> NotAllowedError:
     """The refusal of a verb to a role, in a sentence; pages show it beside a control that is switched off."""
     return NotAllowedError(role.value, verb.value, LEAST_ROLE[verb].value)
+
+
+def refusal_of_shared(in_team: Role, cap: Role, owner: str, verb: Verb) -> NotAllowedError:
+    """The same for a shared account: says which of the two roles is too small, and who can change it."""
+    least = LEAST_ROLE[verb]
+    if in_team.covers(least):
+        way_out = f"Your role in the team would do, but the account is shared up to {cap}: ask {owner} to change that."
+    elif cap.covers(least):
+        way_out = "Ask an owner of the team to change your role."
+    else:
+        way_out = (
+            f"Ask {owner}, who shares it up to {cap}, to change that, and an owner of the team to change your role."
+        )
+    return NotAllowedError(in_team.capped(cap).value, verb.value, least.value, way_out)

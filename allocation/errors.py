@@ -215,10 +215,9 @@ class NotAllowedError(AllocationError):
 
     code = "forbidden"
 
-    def __init__(self, role: str, verb: str, least: str) -> None:
+    def __init__(self, role: str, verb: str, least: str, way_out: str = "Ask an owner to change your role.") -> None:
         super().__init__(
-            f"As {_with_article(role)} you may not {verb}; that takes {_with_article(least)}. Ask an owner to change your role.",
-            ("role",),
+            f"As {_with_article(role)} you may not {verb}; that takes {_with_article(least)}. {way_out}", ("role",)
         )
 
 

@@ -110,6 +110,10 @@ class Store(Protocol):
         """What the user is to the account, if that is enough for the verb."""
         ...
 
+    def why_not(self, user_id: str, account_id: str, verb: Verb) -> str:
+        """Why the user may not do this with the account, and whom to ask; empty when they may. Asking is no attempt."""
+        ...
+
     def portfolio(self, user_id: str, account_id: str) -> Portfolio:
         """What the account holds."""
         ...

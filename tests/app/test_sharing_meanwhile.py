@@ -2,13 +2,14 @@
 
 import pytest
 
+from allocation.authorisation import Role
 from allocation.bootstrap import Workbench
 from allocation.model import Portfolio
 from allocation.ports import User
 from pages.shared import look, prices
 from tests.app.conftest import button, said
 from tests.app.test_sharing import OpenAs, bench, open_as, people, shared_id  # noqa: F401  three are fixtures
-from tests.people import HELD, WANTED
+from tests.people import HELD, REFUSALS, WANTED
 
 # ruff: noqa: F811
 
@@ -91,3 +92,19 @@ def test_a_click_that_comes_too_late_for_its_account_changes_nothing_and_is_answ
     assert app.title[0].value == "No account chosen"
     assert "no longer shared with you" in toasts(app)
     assert bench.store.target(people["Ann"].id, "main") == WANTED
+
+
+def test_a_trader_held_back_by_the_share_is_told_so_and_whom_to_ask(
+    open_as: OpenAs, bench: Workbench, people: dict[str, User]
+) -> None:
+    team = bench.teams.teams(people["Ann"].id)[0]
+    bench.teams.share(people["Ann"].id, "main", team.id, Role.VIEWER)
+
+    app = open_as("Theo")
+
+    said_of_it = " ".join(e.value for e in app.caption).replace("\\", "")
+    assert (
+        "As a viewer you may not change the target; that takes a trader. Your role in the team would do" in said_of_it
+    )
+    assert "shared up to viewer: ask Ann to change that" in said_of_it
+    assert not bench.trail.of_user(people["Theo"].id, REFUSALS)  # asking is no attempt

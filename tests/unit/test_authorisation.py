@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from allocation.authorisation import LEAST_ROLE, Role, TeamVerb, Verb, may, refusal, require
+from allocation.authorisation import LEAST_ROLE, Role, TeamVerb, Verb, may, refusal, refusal_of_shared, require
 from allocation.errors import NotAllowedError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "authorisation.md"
@@ -46,6 +46,24 @@ def test_a_refusal_says_what_one_is_and_what_it_takes() -> None:
         require(Role.VIEWER, Verb.CHANGE_TARGET)
     assert refusal(Role.TRADER, Verb.REMOVE).code == "forbidden"
     assert "takes an owner" in str(refusal(Role.TRADER, Verb.REMOVE))
+
+
+@pytest.mark.parametrize(
+    ("in_team", "cap", "asked"),
+    [
+        (Role.TRADER, Role.VIEWER, "the account is shared up to viewer: ask Ann to change that."),
+        (Role.VIEWER, Role.OWNER, "Ask an owner of the team to change your role."),
+        (Role.VIEWER, Role.VIEWER, "Ask Ann, who shares it up to viewer, to change that, and an owner of the team"),
+    ],
+)
+def test_a_refusal_of_a_shared_account_says_which_role_binds_and_whom_to_ask(
+    in_team: Role, cap: Role, asked: str
+) -> None:
+    said = str(refusal_of_shared(in_team, cap, "Ann", Verb.CHANGE_TARGET))
+
+    assert said.startswith("As a viewer you may not change the target; that takes a trader. ")
+    assert asked in said
+    assert ("Ann" in said) == (cap == Role.VIEWER)
 
 
 def rows_of_the_document(heading: str) -> dict[str, list[bool]]:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, exists, select
 
 from allocation.adapters.sql import tables
-from allocation.authorisation import Role, Verb, require
-from allocation.errors import AccountNotFoundError, UserDisabledError
+from allocation.authorisation import Role, Verb, may, refusal_of_shared
+from allocation.errors import AccountNotFoundError, NotAllowedError, UserDisabledError
 from allocation.model import Account
 
 # 128 random bits. No importer makes an id without a hyphen, so that an account of one's own never looks like this.
@@ -29,6 +29,7 @@ class Reached:
         role: what the user is to it.
         shown_id: the id under which the user knows it.
         owner_name: whose it is; None for the user's own.
+        in_team, cap: the two roles of which `role` is the smaller one, where it is shared.
     """
 
     owner_id: str
@@ -36,6 +37,8 @@ class Reached:
     role: Role
     shown_id: str
     owner_name: str | None = None
+    in_team: Role = Role.OWNER
+    cap: Role = Role.OWNER
 
     @property
     def key(self) -> dict[str, str]:
@@ -46,8 +49,15 @@ class Reached:
         """The account as this user sees it: somebody else's is marked with its owner."""
         if self.owner_name is None:
             return account
-        owner = self.owner_name[:_SHOWN_OF_OWNER].strip() or "somebody else"
-        return replace(account, id=self.shown_id, name=f"{account.name} ({owner})", owner=owner)
+        return replace(account, id=self.shown_id, name=f"{account.name} ({self._owner})", owner=self._owner)
+
+    def refusal(self, verb: Verb) -> NotAllowedError | None:
+        """Why the user may not do this with it; None when they may."""
+        return None if may(self.role, verb) else refusal_of_shared(self.in_team, self.cap, self._owner, verb)
+
+    @property
+    def _owner(self) -> str:
+        return (self.owner_name or "")[:_SHOWN_OF_OWNER].strip() or "somebody else"
 
 
 def new_share_id() -> str:
@@ -77,7 +87,8 @@ def reach(connection: Connection, user_id: str, account_id: str, verb: Verb, *, 
     found = _found(connection, user_id, account_id)
     if found is None:
         raise AccountNotFoundError(account_id)
-    require(found.role, verb)
+    if refusal := found.refusal(verb):
+        raise refusal
     if hold and connection.execute(_row_of(found).with_for_update()).first() is None:
         raise AccountNotFoundError(account_id)
     return found
@@ -139,8 +150,8 @@ def _shares(user_id: str) -> Select[Any]:
 def _of_share(row: Any, user_id: str) -> Reached:
     if row.user_id == user_id:  # the link of a team mate, opened by the owner
         return Reached(user_id, row.account_id, Role.OWNER, row.account_id)
-    role = Role(row.role).capped(Role(row.cap))
-    return Reached(row.user_id, row.account_id, role, row.id, row.owner_name)
+    in_team, cap = Role(row.role), Role(row.cap)
+    return Reached(row.user_id, row.account_id, in_team.capped(cap), row.id, row.owner_name, in_team, cap)
 
 
 def _row_of(found: Reached) -> Select[Any]:

@@ -55,6 +55,12 @@ class SqlStore:
         with self._reaching(user_id, account_id, verb) as (_, found):
             return found.role
 
+    def why_not(self, user_id: str, account_id: str, verb: Verb) -> str:
+        """Why the user may not do this with the account; empty when they may."""
+        with self._reaching(user_id, account_id, Verb.SEE) as (_, found):
+            refusal = found.refusal(verb)
+            return str(refusal) if refusal else ""
+
     def portfolio(self, user_id: str, account_id: str) -> Portfolio:
         """What the account holds."""
         with self._reaching(user_id, account_id, Verb.SEE) as (connection, found):
