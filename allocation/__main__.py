@@ -36,13 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _say(answer: dict[str, Any], status: int) -> int:
     """Print the answer; a reader that has gone, or a full disk, is told on standard error and by status 1."""
     try:
-        print(json.dumps(answer, indent=2), flush=True)  # noqa: T201
+        print(_as_json(answer), flush=True)  # noqa: T201
     except OSError as error:
         # What is still buffered must not be tried, and fail, again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"The answer cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return 1
     return status
+
+
+def _as_json(answer: dict[str, Any]) -> str:
+    """The answer as people read it; with escapes only where standard output cannot write a character of it."""
+    text = json.dumps(answer, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(answer, indent=2)
+    return text
 
 
 def _run(arguments: list[str]) -> Answer:

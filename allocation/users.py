@@ -17,6 +17,7 @@ from allocation.trail import EventKind
 Answer: TypeAlias = tuple[dict[str, Any], int]
 _HOURS = int(CODE_GOOD_FOR.total_seconds() // 3600)
 _OPERATOR = "operator"
+_NAME_MISSING = "A name is missing: users {} NAME. `users list` shows the names there are."
 
 
 def look_after_users(action: str, name: str | None) -> Answer:
@@ -24,8 +25,8 @@ def look_after_users(action: str, name: str | None) -> Answer:
     bench = workbench(load_settings())
     if action == "list":
         return {"users": [_told(person) for person in bench.people.everybody()]}, 0
-    if not name:
-        raise RequestError(f"users {action} needs a name. `users list` shows them.", ("name",))
+    if name is None or not name.strip():
+        raise RequestError(_NAME_MISSING.format(action), ("name",))
     return (_add(bench, name) if action == "add" else USER_ACTIONS[action](bench, _named(bench, name))), 0
 
 

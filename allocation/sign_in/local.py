@@ -2,18 +2,17 @@
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from allocation.errors import CredentialsError, NewAccountError, PasswordCodeError, PasswordError
 from allocation.ports import Credentials, LocalCredentials, People, Trail, User
+from allocation.sign_in import recovery
 from allocation.sign_in.passwords import LONGEST_USER_NAME, Passwords, check_new_password, check_user_name, normal
 from allocation.sign_in.patience import Patience
 from allocation.trail import EventKind
 
 CODE_GOOD_FOR = timedelta(hours=24)
-_CODE_BYTES = 16
 
 
 class LocalAccounts:
@@ -116,7 +115,7 @@ class LocalAccounts:
 
     def new_password_code(self, user: User) -> str:
         """A code with which the user may choose a password, once and within a day; the old one ends now."""
-        code, now = secrets.token_urlsafe(_CODE_BYTES), self._now()
+        code, now = recovery.new_code(), self._now()
         self._people.keep_password_code(user.id, _hash(code), now + CODE_GOOD_FOR, now)
         return code
 
@@ -133,7 +132,7 @@ class LocalAccounts:
         attempt = self._patience.attempt(name.casefold(), address)
         known, new_hash = self._credentials.by_name(name), self._passwords.hash(secret)
         user_id = known.user.id if known else ""
-        if not self._people.redeem_password_code(user_id, _hash(code.strip()), new_hash, self._now()):
+        if not self._people.redeem_password_code(user_id, _hash(code), new_hash, self._now()):
             raise PasswordCodeError
         self._patience.succeeded(attempt)
         self._trail.record(EventKind.PASSWORD_CHANGED, user_id, user_id=user_id, by="code")
@@ -153,5 +152,5 @@ class LocalAccounts:
 
 
 def _hash(code: str) -> str:
-    # The code is long and random; a slow hash would add nothing.
-    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
+    # The code is long and random; a slow hash would add nothing. However it is typed, it is the same one.
+    return hashlib.sha256(recovery.plain(code).encode("utf-8", "replace")).hexdigest()

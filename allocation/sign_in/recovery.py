@@ -12,17 +12,22 @@ _MISREAD = str.maketrans("OIL", "011")
 
 def new_codes() -> tuple[str, ...]:
     """Ten codes to be shown once."""
-    return tuple(_in_groups("".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))) for _ in range(CODES))
+    return tuple(new_code() for _ in range(CODES))
+
+
+def new_code() -> str:
+    """A code that is easily passed on: read aloud, written down, typed."""
+    return _in_groups("".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
 
 
 def looks_like_recovery_code(typed: str) -> bool:
     """Whether this has the form of a recovery code."""
-    return len(_plain(typed)) == _LENGTH
+    return len(plain(typed)) == _LENGTH
 
 
 def hash_of(user_id: str, code: str) -> str:
     """What is kept of a user's code, however it was typed."""
-    return hashlib.sha256(f"{user_id}\0{_plain(code)}".encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(f"{user_id}\0{plain(code)}".encode("utf-8", "replace")).hexdigest()
 
 
 def as_text(user_name: str, codes: tuple[str, ...]) -> str:
@@ -31,9 +36,10 @@ def as_text(user_name: str, codes: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plain(typed: str) -> str:
+    """The code that was meant: without hyphens and spaces, in capitals, and no letter that stands for a digit."""
+    return re.sub(r"[\s\-–—]+", "", typed[:100]).upper().translate(_MISREAD)
+
+
 def _in_groups(code: str) -> str:
     return "-".join(code[at : at + _GROUP] for at in range(0, _LENGTH, _GROUP))
-
-
-def _plain(typed: str) -> str:
-    return re.sub(r"[\s\-–—]+", "", typed[:100]).upper().translate(_MISREAD)

@@ -1,6 +1,8 @@
 """The commands about users, for whoever runs an installation."""
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,43 @@ def test_somebody_who_is_added_chooses_a_password_with_the_printed_code(
     assert status == 0
     assert answer["good_for_hours"] == 24
     assert accounts_of(bench).check("john", PASSWORD).name == "john"
+
+
+@pytest.mark.parametrize("typed", [str.lower, lambda code: code.replace("-", " "), lambda code: code.replace("-", "")])
+def test_a_code_that_was_read_aloud_may_be_typed_in_any_way(
+    bench: Workbench, typed: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, answer = told(capsys, "add", "john")
+
+    accounts_of(bench).redeem("john", typed(answer["code"]), PASSWORD)
+
+    assert len(answer["code"].split("-")) == 4
+    assert accounts_of(bench).check("john", PASSWORD).name == "john"
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_whoever_gives_no_name_is_told_that_it_is_missing(
+    bench: Workbench, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, answer = told(capsys, "add", name)
+
+    assert status == 2
+    assert answer["error"]["message"].startswith("A name is missing")
+
+
+@pytest.mark.parametrize(("encoding", "quote"), [("utf-8", "“"), ("ascii", "\\u201c")])
+def test_the_answer_is_readable_and_escaped_only_where_it_must_be(
+    encoding: str, quote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
+
+    status = main(("users", "add", "john"))
+
+    text = written.getvalue().decode(encoding)
+    assert status == 0
+    assert f"under {quote}Set a password" in text
+    assert "under “Set a password" in json.loads(text)["message"]
 
 
 @pytest.mark.parametrize("name", ["JANE", "jo hn", "<b>"])
