@@ -177,6 +177,29 @@ def test_a_message_that_is_none_closes_the_connection_and_tells_nothing(app: Run
     assert not any(path in told for path in (b"site-packages", b"app.py", b"Traceback"))
 
 
+def test_a_stranger_can_neither_hold_the_server_up_nor_clear_what_it_keeps_nor_learn_where_it_is(
+    app: RunningApp,
+) -> None:
+    address, sent = app.url.replace("http", "ws") + "/_stcore/stream", BackMsg()
+    sent.backend_operation_request.request_id = "a-" * 10_000
+    sent.backend_operation_request.session_id = "of another"
+    sent.backend_operation_request.deferred_file.file_id = "f"
+
+    with connect(address, origin=app.url, subprotocols=["streamlit"], max_size=None) as socket:
+        socket.send(BackMsg(clear_cache=True).SerializeToString())
+        socket.send(sent.SerializeToString())
+        socket.send(BackMsg(rerun_script={}).SerializeToString())
+        told = [ForwardMsg.FromString(socket.recv(timeout=10))]
+        while told[-1].WhichOneof("type") != "script_finished":
+            told.append(ForwardMsg.FromString(socket.recv(timeout=10)))
+
+    (begun,) = (message for message in told if message.WhichOneof("type") == "new_session")
+    assert begun.new_session.main_script_path == ""
+    log = app.log.read_text()
+    assert "Dropped a message" in log
+    assert "Rejecting backend operation request" in log
+
+
 def test_page_answer_and_session_may_meet_in_different_processes(
     page: Page, tmp_path: Path, provider: OpenIdProvider
 ) -> None:
