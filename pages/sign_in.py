@@ -16,7 +16,7 @@ from allocation.sign_in.id_token import Identity
 from allocation.sign_in.providers import Provider
 from allocation.trail import EventKind
 from allocation.utils import oauth
-from pages.shared import brand, farewell, local_entry, shell, state
+from pages.shared import brand, farewell, invitation, local_entry, shell, state
 from pages.shared.address import visitor_address
 from pages.shared.browser import START_PATH, browser_key, callback_address
 from pages.shared.cache import attempts, refusals_to_note, workbench
@@ -50,6 +50,7 @@ def show_page() -> None:
     with st.container(key="sign-in-card"):
         show_product()
         show_notice()
+        show_invited()
         if half_way is not None:
             local_entry.show_second_step(half_way)
             return
@@ -75,6 +76,12 @@ def show_notice() -> None:
     if notice:
         st.info(notice, icon=":material/info:")
     farewell.show()
+
+
+def show_invited() -> None:
+    """That the invitation this visitor came with was not lost."""
+    if invitation.held():
+        st.info("You were invited to a team: sign in to see the invitation.", icon=":material/group_add:")
 
 
 def show_demo() -> None:

@@ -1,5 +1,7 @@
 """An invitation that came in the address: out of there at once, and kept in this tab until its visitor decides."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -8,6 +10,7 @@ from pages.shared.cache import settings
 
 _PARAMETER = "invitation"
 _HELD = "invitation.token"
+_WAITED = "invitation.waited"
 _LONGEST = 200
 
 
@@ -32,6 +35,21 @@ def held() -> str:
 def put_away() -> None:
     """Forget it: it was accepted, declined, or is not valid."""
     st.session_state.pop(_HELD, None)
+
+
+@contextmanager
+def carried_over() -> Iterator[None]:
+    """Keep it while the tab forgets everything else: its visitor signs in, or tries the demo first."""
+    token = held()
+    yield
+    if token:
+        st.session_state[_HELD] = token
+        st.session_state[_WAITED] = True
+
+
+def waited() -> bool:
+    """Whether one was carried over to here; said once."""
+    return bool(st.session_state.pop(_WAITED, False))
 
 
 def link_to(token: str) -> str:

@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 _PICKER = "shell.account"
 _OUT_OF_THE_WAY = "<style>.st-key-shell-cookie {position: absolute; opacity: 0;}</style>"
 
+_DIRECT = "Sign in"
+# Whoever is signed in is led on from here at once. A ticket shown on the way would be void before it is used.
+_LEADING_ON = (brand.NAME, _DIRECT)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -54,11 +58,13 @@ def show() -> None:
     page = _page_at_address(signed_in=session is not None)
     if page.title != brand.NAME:
         st.set_page_config(f"{page.title} · {brand.NAME}")
+    invited = invitation.caught()  # before the gate: nobody's address keeps it, signed in or not
     if session is not None:
-        if invitation.caught():
+        if invited or (not session.user.demo and invitation.waited()):
             st.switch_page(ROOT / SHARING.file)
         state.selected_account(session)
-        _fetch_cookie()
+        if page.title not in _LEADING_ON:
+            _fetch_cookie()
         _sidebar(session)
         ending.watch()
     with metrics.one_run(page.title):
@@ -103,7 +109,7 @@ def _page_at_address(*, signed_in: bool) -> Page:
         for entry in PAGES
         if entry.exists
     ]
-    direct = st.Page(ROOT / SIGN_IN.file, title="Sign in", url_path="sign_in", visibility="hidden")
+    direct = st.Page(ROOT / SIGN_IN.file, title=_DIRECT, url_path="sign_in", visibility="hidden")
     return st.navigation([start, *others, direct], position="sidebar" if signed_in else "hidden")
 
 

@@ -17,7 +17,7 @@ from allocation.presence import LiveSession, Proof
 from allocation.sign_in.demos import Demo
 from allocation.sign_in.handshake import Handshake
 from allocation.trail import EventKind
-from pages.shared import farewell
+from pages.shared import farewell, invitation
 from pages.shared.browser import browser_key, connection_name, device, session_key
 from pages.shared.cache import demos, owners, workbench
 from pages.shared.owners import DEMO, Owner, drop_uploads, this_tab
@@ -139,7 +139,11 @@ def sign_out() -> None:
     if kept and kept.handle and workbench().sessions.end(kept.handle, datetime.now(UTC)):
         workbench().trail.record(EventKind.SIGN_OUT, user_id=kept.session.user.id, session=kept.handle)
     _end_what_this_browser_began()
-    _forget_everything()
+    if kept and kept.session.user.demo:
+        with invitation.carried_over():  # nobody decided on it yet
+            _forget_everything()
+    else:
+        _forget_everything()
     if live:
         farewell.begin(live.handle, live.provider)
     st.query_params.pop(_ACCOUNT, None)  # whoever comes next has no use for it
@@ -331,7 +335,8 @@ def _visiting(demo: Demo) -> SignedIn:
 
 
 def _keep(signed_in: SignedIn) -> None:
-    _forget_everything()
+    with invitation.carried_over():  # it was the visitor's before anybody was signed in here
+        _forget_everything()
     st.session_state[_SIGNED_IN] = signed_in
 
 
