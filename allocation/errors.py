@@ -280,9 +280,23 @@ class SignInRefusedError(AllocationError):
 
     code = "signin_refused"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("Sign-in did not complete. Try again.")
+    def __init__(self, reason: str, message: str = "Sign-in did not complete. Try again.") -> None:
+        super().__init__(message)
         self.reason = reason
+
+
+class ProviderClockError(SignInRefusedError):
+    """A provider's word that was given minutes ago or ahead, by its clock: one of the two clocks is off."""
+
+    code = "signin_clock"
+
+    def __init__(self, reason: str, theirs: datetime, ours: datetime) -> None:
+        super().__init__(
+            reason,
+            "Sign-in did not complete: two clocks differ, or it took too long. The provider says "
+            f"{theirs.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, this server {ours.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. "
+            "Try again; if it stays, tell whoever runs Evenkeel to set the server's clock.",
+        )
 
 
 class ProviderUnreachableError(AllocationError):
@@ -351,11 +365,12 @@ class SecondFactorError(AllocationError):
 
 
 class SignInClockError(AllocationError):
-    """A code of some minutes ago or ahead: a clock is off."""
+    """A code of some minutes ago or ahead: a clock is off. `steps` are the code's, which are not to count later."""
 
     code = "signin_clock"
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, steps: Iterable[int] = ()) -> None:
+        self.steps = tuple(steps)
         super().__init__(
             "This code belongs to another minute: the clock of your phone or of this server is off. The server says "
             f"{now.astimezone(UTC):%H:%M:%S} UTC. Let the phone set its time by itself and use the next code; if it does "

@@ -317,6 +317,10 @@ class Credentials(Protocol):
         """What is kept for a user; None for one of a provider."""
         ...
 
+    def knows_browser(self, user_name: str, browser_key: str) -> bool:
+        """Whether a sign-in under this name was completed in this browser lately."""
+        ...
+
     def rehash(self, user_id: str, before: str, after: str) -> None:
         """The same password hashed anew; does nothing when another password was set meanwhile."""
         ...

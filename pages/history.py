@@ -7,6 +7,7 @@ from allocation.acting import acting
 from allocation.allocation import Session
 from allocation.history import Entry, Topic, entries, history_csv, kinds_of
 from allocation.trail import EventKind, Line
+from pages.shared.browser import timezone
 from pages.shared.cache import workbench
 from pages.shared.look import count
 from pages.shared.state import require_session
@@ -97,7 +98,7 @@ def show_table(shown: tuple[Entry, ...]) -> None:
         hide_index=True,
         column_config={
             "when": st.column_config.DatetimeColumn(
-                "When", format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone or "UTC", width=150
+                "When", format="YYYY-MM-DD HH:mm:ss", timezone=str(timezone()), width=150
             ),
             "what": st.column_config.TextColumn("What happened", width="medium"),
             "about": st.column_config.TextColumn("To what", width="large"),

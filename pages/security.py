@@ -1,7 +1,6 @@
 """How do I sign in, and where am I signed in? Password, second factor, and one's sessions."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from allocation.sign_in.passwords import SHORTEST_PASSWORD
 from allocation.trail import EventKind
 from pages.shared import second_factor_form, state, step_up
 from pages.shared.address import visitor_address
+from pages.shared.browser import browser_key, timezone
 from pages.shared.cache import local_accounts, second_factors, workbench
 from pages.shared.look import literal
 from pages.shared.state import require_session
@@ -87,11 +87,14 @@ def show_password_form(user: User, live: LiveSession) -> None:
             cancelled = st.form_submit_button("Cancel", type="tertiary")
     if cancelled:
         _finish("")
+    if pressed and not (old and new):
+        st.error("Enter the current password and the new one.", icon=":material/error:")
+        return
     # Who has a second factor proves it as well; for everybody else the old password is the proof.
     if not _may_go_on(user, asked=pressed):
         return
     try:
-        local_accounts().change_password(user, old, new, live.handle, visitor_address())
+        local_accounts().change_password(user, old, new, live.handle, visitor_address(), browser_key())
     except AllocationError as error:
         st.error(str(error), icon=":material/error:")
     else:
@@ -140,8 +143,7 @@ def show_session(user: User, each: LiveSession, *, this: bool) -> None:
 
 def moment(at: datetime) -> str:
     """A moment in the visitor's own time: '23 Nov 2026, 14:05'."""
-    zone = st.context.timezone
-    local = at.astimezone(ZoneInfo(zone) if isinstance(zone, str) and zone else UTC)
+    local = at.astimezone(timezone())
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 

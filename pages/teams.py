@@ -10,7 +10,7 @@ from allocation.teams import LONGEST_TEAM_NAME, Invitation, Member, Share, Team
 from pages.shared import invitation
 from pages.shared.cache import workbench
 from pages.shared.look import account_label, literal
-from pages.shared.sharing import MEANS, MEANS_IN_TEAM, ask_role, attempt, show_outcome
+from pages.shared.sharing import MEANS, MEANS_IN_TEAM, ask_role, attempt, chosen_role, show_outcome
 from pages.shared.state import require_session, signed_in
 
 _LINK = "teams.link"
@@ -140,7 +140,9 @@ def show_team_actions(session: Session, team: Team) -> None:
 @signed_in
 def rename(team_id: str, key: str) -> None:
     """Callback: give the team the name in the field."""
-    name = st.session_state[key]
+    name = st.session_state.get(key)
+    if name is None:
+        return
     attempt(lambda user: workbench().teams.rename_team(user, team_id, name), "The team has its new name.")
 
 
@@ -176,7 +178,9 @@ def show_member(session: Session, team: Team, member: Member) -> None:
 @signed_in
 def change_role(team_id: str, member_id: str, key: str) -> None:
     """Callback: give a member the role chosen."""
-    role = Role(st.session_state[key])
+    role = chosen_role(key)
+    if role is None:
+        return
     attempt(lambda user: workbench().teams.change_role(user, team_id, member_id, role), "The role is changed.")
 
 
@@ -222,7 +226,9 @@ def show_invitation(team: Team, sent: Invitation) -> None:
 @signed_in
 def invite(team_id: str, key: str) -> None:
     """Callback: make a link for the role chosen."""
-    role = Role(st.session_state[key])
+    role = chosen_role(key)
+    if role is None:
+        return
 
     def make(user: str) -> None:
         st.session_state[_LINK] = (team_id, invitation.link_to(workbench().teams.invite(user, team_id, role)))
@@ -273,7 +279,9 @@ def show_sharing(team: Team, accounts: tuple[Account, ...]) -> None:
 @signed_in
 def share_account(team_id: str, account_key: str, role_key: str) -> None:
     """Callback: share the account chosen."""
-    account_id, role = st.session_state[account_key], Role(st.session_state[role_key])
+    account_id, role = st.session_state.get(account_key), chosen_role(role_key)
+    if account_id is None or role is None:
+        return
     attempt(lambda user: workbench().teams.share(user, account_id, team_id, role), "The account is shared.")
 
 
@@ -296,7 +304,9 @@ def show_new_team(*, expanded: bool) -> None:
 @signed_in
 def create() -> None:
     """Callback: begin the team named in the form."""
-    name = st.session_state["teams.new.name"]
+    name = st.session_state.get("teams.new.name")
+    if name is None:
+        return
 
     def make(user: str) -> None:
         workbench().teams.create_team(user, name)

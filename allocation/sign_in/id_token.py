@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from allocation.errors import SignInRefusedError
+from allocation.errors import ProviderClockError, SignInRefusedError
 
 # Ours to choose, never the token's: no "none", no shared secrets.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -67,14 +67,15 @@ def verify_id_token(
 
     Raises:
         SignInRefusedError: any check failed; its reason names the check and never quotes the token.
+        ProviderClockError: the token was issued minutes ago, or ahead, by the provider's clock.
     """
     claims = _signed_claims(token, source)
     moment = int(now.timestamp())
-    _check_registered_claims(claims, issuer, client_id, moment)
+    _check_registered_claims(claims, issuer, client_id, nonce, moment)
     _check_party(claims, client_id)
     _check_nonce(claims, nonce)
     if claims["iat"] < moment - OLDEST_SECONDS:
-        raise SignInRefusedError(f"identity: iat too old{_clocks(claims, 'iat', moment)}")
+        raise _refusal(claims, "iat too old", moment, nonce)
     if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT or not claims["sub"].isascii():
         raise SignInRefusedError("identity: sub")
     _check_auth_time(claims, moment, fresh=fresh)
@@ -114,7 +115,7 @@ def _signed_claims(token: object, source: SigningKeys) -> dict[str, Any]:
         raise SignInRefusedError(f"identity: {type(error).__name__}") from error
 
 
-def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str, now: int) -> None:
+def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str, nonce: str, now: int) -> None:
     registry = jwt.JWTClaimsRegistry(
         now=now,
         leeway=LEEWAY_SECONDS,
@@ -128,17 +129,20 @@ def _check_registered_claims(claims: dict[str, Any], issuer: str, client_id: str
     try:
         registry.validate(claims)
     except JoseError as error:
-        claim = str(getattr(error, "claim", type(error).__name__))
-        raise SignInRefusedError(f"identity: {claim}{_clocks(claims, claim, now)}") from error
+        raise _refusal(claims, str(getattr(error, "claim", type(error).__name__)), now, nonce) from error
 
 
-def _clocks(claims: Mapping[str, Any], claim: str, now: int) -> str:
-    """Both clocks, where a time is what is wrong: most often one of them is."""
-    issued = claims.get("iat")
-    if claim not in {"iat", "exp", "nbf"} or type(issued) is not int or not 0 <= issued < _LATEST_SECOND:
-        return ""
-    theirs, ours = (datetime.fromtimestamp(second, UTC).isoformat() for second in (issued, now))
-    return f"; issued at {theirs} by the provider's clock, and it is {ours} by ours"
+def _refusal(claims: Mapping[str, Any], claim: str, now: int, nonce: str) -> SignInRefusedError:
+    """Why a claim was refused. Where a time is what is wrong, with both clocks: most often one of them is."""
+    reason, issued = f"identity: {claim}", claims.get("iat")
+    if claim not in {"iat", "iat too old", "exp", "nbf"} or type(issued) is not int or not 0 <= issued < _LATEST_SECOND:
+        return SignInRefusedError(reason)
+    theirs, ours = (datetime.fromtimestamp(second, UTC) for second in (issued, now))
+    reason += f"; issued at {theirs.isoformat()} by the provider's clock, and it is {ours.isoformat()} by ours"
+    of_this_attempt = bool(nonce) and same_text(claims.get("nonce"), nonce)
+    if not of_this_attempt or abs(issued - now) <= LEEWAY_SECONDS:
+        return SignInRefusedError(reason)
+    return ProviderClockError(reason, theirs, ours)
 
 
 def _check_party(claims: Mapping[str, Any], client_id: str) -> None:

@@ -9,7 +9,7 @@ from allocation.errors import CredentialsError, NewAccountError, PasswordCodeErr
 from allocation.ports import Credentials, LocalCredentials, People, Trail, User
 from allocation.sign_in import recovery
 from allocation.sign_in.passwords import LONGEST_USER_NAME, Passwords, check_new_password, check_user_name, normal
-from allocation.sign_in.patience import Patience
+from allocation.sign_in.patience import Attempt, Patience
 from allocation.trail import EventKind
 
 CODE_GOOD_FOR = timedelta(hours=24)
@@ -66,36 +66,39 @@ class LocalAccounts:
         self._trail.record(EventKind.USER_CREATED, user.id, user_id=user.id, by="setup")
         return user
 
-    def check(self, user_name: str, password: str, address: str = "") -> User:
+    def check(self, user_name: str, password: str, address: str = "", browser: str = "") -> User:
         """Whose credentials these are.
 
         Args:
             address: where the attempt comes from; empty when nobody knows.
+            browser: the key of the browser it is made in; empty when it keeps no cookies.
 
         Raises:
             CredentialsError: unknown name or wrong password; the two answer alike, in about the same time.
             TooManyAttemptsError: after several wrong passwords, for a while.
         """
         name = normal(user_name[: LONGEST_USER_NAME + 1]).strip()  # what no account is called is not worth remembering
-        known, right = self._try(name, password, address, lambda: self._credentials.by_name(name))
+        known, right = self._try(name, password, (address, browser), lambda: self._credentials.by_name(name))
         if known is None or not right or known.disabled:
             # Whoever the name belongs to sees it in their history; what was typed is written nowhere.
             self._trail.record(EventKind.SIGN_IN_REFUSED, "local", user_id=known.user.id if known else None)
             raise CredentialsError
         return known.user
 
-    def confirm(self, user: User, password: str, address: str = "") -> None:
+    def confirm(self, user: User, password: str, address: str = "", browser: str = "") -> None:
         """Somebody who is signed in gives the password again.
 
         Raises:
             PasswordError: it is not the password.
             TooManyAttemptsError: after several wrong passwords, for a while.
         """
-        _, right = self._try(user.name, password, address, lambda: self._credentials.of_user(user.id))
+        _, right = self._try(user.name, password, (address, browser), lambda: self._credentials.of_user(user.id))
         if not right:
             raise PasswordError
 
-    def change_password(self, user: User, old: str, new: str, keep_session: str, address: str = "") -> None:
+    def change_password(
+        self, user: User, old: str, new: str, keep_session: str, address: str = "", browser: str = ""
+    ) -> None:
         """A new password; every other session of the user ends.
 
         Raises:
@@ -103,7 +106,7 @@ class LocalAccounts:
             NewAccountError: the new one is unfit, or the old one.
         """
         try:
-            self.confirm(user, old, address)
+            self.confirm(user, old, address, browser)
         except PasswordError:
             self._trail.record(EventKind.PASSWORD_CHANGE_REFUSED, user.id, user_id=user.id)
             raise
@@ -119,7 +122,7 @@ class LocalAccounts:
         self._people.keep_password_code(user.id, _hash(code), now + CODE_GOOD_FOR, now)
         return code
 
-    def redeem(self, user_name: str, code: str, password: str, address: str = "") -> None:
+    def redeem(self, user_name: str, code: str, password: str, address: str = "", browser: str = "") -> None:
         """Choose a password with a code.
 
         Raises:
@@ -129,7 +132,7 @@ class LocalAccounts:
         """
         secret = check_new_password(password, user_name)
         name = normal(user_name[: LONGEST_USER_NAME + 1]).strip()
-        attempt = self._patience.attempt(name.casefold(), address)
+        attempt = self._attempt(name, (address, browser))
         known, new_hash = self._credentials.by_name(name), self._passwords.hash(secret)
         user_id = known.user.id if known else ""
         if not self._people.redeem_password_code(user_id, _hash(code), new_hash, self._now()):
@@ -138,10 +141,10 @@ class LocalAccounts:
         self._trail.record(EventKind.PASSWORD_CHANGED, user_id, user_id=user_id, by="code")
 
     def _try(
-        self, name: str, password: str, address: str, find: Callable[[], LocalCredentials | None]
+        self, name: str, password: str, origin: tuple[str, str], find: Callable[[], LocalCredentials | None]
     ) -> tuple[LocalCredentials | None, bool]:
         """Whose password is tried, and whether it is right; its hash is brought up to date on the way."""
-        attempt = self._patience.attempt(name.casefold(), address)
+        attempt = self._attempt(name, origin)
         known = find()
         if not self._passwords.matches(known.password_hash if known else "", password) or known is None:
             return known, False
@@ -149,6 +152,12 @@ class LocalAccounts:
         if self._passwords.is_outdated(known.password_hash):
             self._credentials.rehash(known.user.id, known.password_hash, self._passwords.hash(password))
         return known, True
+
+    def _attempt(self, name: str, origin: tuple[str, str]) -> Attempt:
+        """One more attempt from this address and browser."""
+        address, browser = origin
+        known = self._credentials.knows_browser(name, browser)
+        return self._patience.attempt(name.casefold(), address, browser if known else "")
 
 
 def _hash(code: str) -> str:

@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from allocation.errors import TooManyAttemptsError
 from allocation.ports import FailureLog, Failures
+from allocation.sign_in.throttle import network_of
 
 LONGEST_WAIT = timedelta(minutes=5)
 FORGOTTEN_AFTER = timedelta(hours=1)
 # For one name, from one address; for one name, from anywhere; from one address, whatever the name. The second is wider
 # than the first, so that somebody elsewhere who guesses does not make the right person wait; the third is for offices.
+# A browser in which the name was signed in before is counted by itself, so that strangers make nobody wait there.
 FREE_ATTEMPTS, FREE_FROM_ANYWHERE, FREE_FROM_ADDRESS = 5, 50, 20
 
 
@@ -36,17 +38,18 @@ class Patience:
         self._log = log
         self._now = now
 
-    def attempt(self, name: str, address: str = "") -> Attempt:
+    def attempt(self, name: str, address: str = "", browser: str = "") -> Attempt:
         """Counts as a failure until `succeeded`, so that guesses made at the same moment all count.
 
         Args:
             name: whose secret is tried.
             address: where from; empty when nobody knows.
+            browser: the key of a browser in which this name was signed in before; empty for any other.
 
         Raises:
             TooManyAttemptsError: it is too early for another attempt, and this one does not count; says how long to wait.
         """
-        attempt, now = _attempt(name, address), self._now()
+        attempt, now = _attempt(name, network_of(address), browser), self._now()
         self._log.forget(now - FORGOTTEN_AFTER)
 
         def one_more(before: Mapping[str, Failures]) -> Mapping[str, Failures]:
@@ -57,6 +60,19 @@ class Patience:
 
         self._log.revise(attempt.free, one_more)
         return attempt
+
+    def first_time(self, what: str) -> bool:
+        """Whether this did not happen within the last hour, whichever worker asks; from now on it did."""
+        key, now, earlier = _key("once", what), self._now(), 0
+
+        def once_more(before: Mapping[str, Failures]) -> Mapping[str, Failures]:
+            nonlocal earlier
+            after = _one_more(before.get(key), now)
+            earlier = after.count - 1
+            return {key: after}
+
+        self._log.revise([key], once_more)
+        return not earlier
 
     def succeeded(self, attempt: Attempt) -> None:
         """The secret was right: forget the failures of its name, and this one of its address."""
@@ -82,11 +98,12 @@ def _one_more(before: Failures | None, now: datetime) -> Failures:
     return Failures(before.count + 1 if known and before else 1, now)
 
 
-def _attempt(name: str, address: str) -> Attempt:
-    own = {_key("name and address", name, address): FREE_ATTEMPTS}
-    if not address:
-        return Attempt(own, {})
-    return Attempt({**own, _key("name", name): FREE_FROM_ANYWHERE}, {_key("address", address): FREE_FROM_ADDRESS})
+def _attempt(name: str, network: str, browser: str) -> Attempt:
+    shared = {_key("address", network): FREE_FROM_ADDRESS} if network else {}
+    if browser:
+        return Attempt({_key("name and browser", name, browser): FREE_ATTEMPTS}, shared)
+    own = {_key("name and address", name, network): FREE_ATTEMPTS}
+    return Attempt({**own, _key("name", name): FREE_FROM_ANYWHERE} if network else own, shared)
 
 
 def _key(*parts: str) -> str:

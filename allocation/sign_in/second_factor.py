@@ -110,9 +110,15 @@ class SecondFactors:
             left = factor.recovery_codes_left - 1
             self._trail.record(EventKind.RECOVERY_CODE_USED, user.id, user_id=user.id, left=left)
             return
-        step = totp.step_of_code(self._seed(user, factor), typed, self._now(), factor.last_step)
+        try:
+            step = totp.step_of_code(self._seed(user, factor), typed, self._now(), factor.last_step)
+        except SignInClockError as error:
+            # Who guesses has learnt what the phone will show: by then it must not count.
+            for shown in error.steps:
+                self._patience.first_time(_step_of(user, shown))
+            raise
         # Another worker may have counted the same code since we looked.
-        if not self._credentials.use_step(user.id, step):
+        if not self._patience.first_time(_step_of(user, step)) or not self._credentials.use_step(user.id, step):
             raise SecondFactorError
 
     def _refused(self, user: User, error: AllocationError) -> None:
@@ -128,6 +134,11 @@ class SecondFactors:
 def _name(user: User) -> str:
     """Under which name wrong codes are counted: the password's are counted by themselves."""
     return f"second factor of {user.id}"
+
+
+def _step_of(user: User, step: int) -> str:
+    """Under which name a code is remembered as one that was seen."""
+    return f"step {step} of the second factor of {user.id}"
 
 
 def _hashes(user: User, codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def step_of_code(seed: bytes, typed: str, now: datetime, last_step: int | None =
     if near:
         return near[0]
     if fitting:
-        raise SignInClockError(now)
+        raise SignInClockError(now, fitting)
     raise SecondFactorError
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -56,6 +58,19 @@ def connection_name() -> str:
 def device() -> str:
     """The visitor's browser in words."""
     return device_of(_noted("User-Agent"))
+
+
+def timezone() -> tzinfo:
+    """The visitor's time zone, as far as the browser names one that there is; UTC otherwise."""
+    named = st.context.timezone
+    try:
+        return ZoneInfo(named) if isinstance(named, str) and named else UTC
+    except (
+        ZoneInfoNotFoundError,
+        ValueError,
+        OSError,
+    ):  # a browser may send any text; it is looked up as a file's name
+        return UTC
 
 
 def _noted(header: str) -> str:

@@ -15,6 +15,7 @@ from allocation.sign_in.passwords import SHORTEST_PASSWORD
 from allocation.trail import EventKind
 from pages.shared import state
 from pages.shared.address import visitor_address
+from pages.shared.browser import browser_key
 from pages.shared.cache import local_accounts, refusals_to_note, second_factors, workbench
 
 _log = logging.getLogger("evenkeel.sign_in")
@@ -86,7 +87,7 @@ def show_password() -> None:
         pressed = st.form_submit_button("Sign in", width="stretch")
     st.button("Set a password with a code", key="sign_in.to_code", type="tertiary", on_click=_use_code, args=(True,))
     if pressed:
-        enter(lambda: local_accounts().check(user_name, password, visitor_address()))
+        enter(lambda: local_accounts().check(user_name, password, visitor_address(), browser_key()))
 
 
 def show_password_code() -> None:
@@ -101,7 +102,7 @@ def show_password_code() -> None:
     if not pressed:
         return
     try:
-        local_accounts().redeem(user_name, code, password, visitor_address())
+        local_accounts().redeem(user_name, code, password, visitor_address(), browser_key())
     except AllocationError as error:
         _say_why(error)
         return

@@ -181,7 +181,9 @@ def _price_form(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]
 def _save_price() -> None:
     """Callback: keep the price in the form, or say what is wrong with it."""
     session = require_session()
-    symbol, typed = st.session_state[_SYMBOL], st.session_state[_PRICE]
+    symbol, typed = st.session_state.get(_SYMBOL), st.session_state.get(_PRICE)
+    if symbol is None or typed is None:  # no page of ours sends the click without its form
+        return
     try:
         account = session.accounts.get_portfolio().account
         price = to_decimal(typed, f"The price of {symbol}")

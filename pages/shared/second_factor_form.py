@@ -2,15 +2,17 @@
 
 import streamlit as st
 
-from allocation.errors import AllocationError
+from allocation.errors import AllocationError, SecondFactorError
 from allocation.ports import SecondFactor, User
 from allocation.sign_in.qr import qr_code
 from allocation.sign_in.recovery import CODES, as_text
 from allocation.sign_in.second_factor import Enrolment
 from pages.shared import step_up
 from pages.shared.address import visitor_address
+from pages.shared.browser import browser_key
 from pages.shared.cache import local_accounts, second_factors
 
+FIRST_CODE_WRONG = "This code is not right. Enter the one that the app shows for Evenkeel now."
 _SETTING_UP = "second_factor.setting_up"
 _TURNING_OFF = "second_factor.turning_off"
 _CODES = "second_factor.codes"
@@ -63,9 +65,14 @@ def _show_setting_up(user: User, enrolment: Enrolment) -> None:
                 cancelled = st.form_submit_button("Cancel", type="tertiary")
     if cancelled:
         _go_on(_SETTING_UP, False)
-    if pressed:
+    if pressed and not typed.strip():
+        st.error("Enter the code.", icon=":material/error:")
+    elif pressed:
         try:
             codes = second_factors().confirm(user, typed)
+        except SecondFactorError:
+            st.error(FIRST_CODE_WRONG, icon=":material/error:")
+            return
         except AllocationError as error:
             st.error(str(error), icon=":material/error:")
             return
@@ -133,7 +140,7 @@ def _show_turning_off(user: User) -> None:
         _go_on(_TURNING_OFF, False)
     if pressed:
         try:
-            local_accounts().confirm(user, password, visitor_address())
+            local_accounts().confirm(user, password, visitor_address(), browser_key())
             second_factors().check(user, typed, visitor_address())
         except AllocationError as error:
             st.error(str(error), icon=":material/error:")

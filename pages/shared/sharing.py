@@ -51,6 +51,12 @@ def ask_role(
     return role
 
 
+def chosen_role(key: str) -> Role | None:
+    """The role in the field with this key; None when there is none, as in a click that no page of ours has made."""
+    chosen = st.session_state.get(key)
+    return Role(chosen) if chosen in list(Role) else None
+
+
 def attempt(deed: Callable[[str], object], done: str) -> None:
     """Do it in the name of whoever is signed in; what is refused is told on the page."""
     session = require_session()

@@ -75,7 +75,7 @@ def _ask_local(user: User, live: LiveSession, purpose: str) -> None:
         if has_factor:
             second_factors().check(user, given, visitor_address())
         else:
-            local_accounts().confirm(user, given, visitor_address())
+            local_accounts().confirm(user, given, visitor_address(), browser_key())
     except AllocationError as error:
         _refused(purpose, error)
         return

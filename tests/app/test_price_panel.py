@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryQuoteCache, MemoryStore
@@ -14,6 +15,7 @@ from allocation.market import Market
 from allocation.model import PriceSource, Quote
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, QuoteSource, User
 from pages.shared import state
+from pages.shared.prices import _save_price
 from tests.app.conftest import button, said
 from tests.builders import a_portfolio
 
@@ -188,6 +190,18 @@ def test_nobody_saves_a_price_after_the_session_ended() -> None:
 
     assert session.store.manual_prices("jane") == {}
     assert "Sign in" in said(app)
+
+
+@pytest.mark.parametrize("missing", ["prices.symbol", "prices.price"])
+def test_a_click_without_its_form_is_refused_quietly(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    _, session = open_panel(None)
+    kept = {"prices.symbol": "VTI", "prices.price": "1"}
+    kept.pop(missing)
+    monkeypatch.setattr(st, "session_state", {state._SIGNED_IN: state.SignedIn(session), **kept})
+
+    _save_price()
+
+    assert session.store.manual_prices("jane") == {}
 
 
 def test_the_form_offers_the_symbol_that_lacks_a_price() -> None:

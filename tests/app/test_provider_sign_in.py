@@ -89,6 +89,18 @@ def test_a_wrong_answer_lets_nobody_in(
     assert workbench().directory.find_identity(provider.issuer, SUBJECT) is None
 
 
+def test_a_clock_that_is_off_by_minutes_is_named_with_both_times(
+    open_app: OpenApp, provider: OpenIdProvider, secrets: dict[str, Any]
+) -> None:
+    theirs = int(datetime.now(UTC).timestamp()) + 300
+    provider.change_claims = lambda claims: claims.update(iat=theirs, exp=theirs + 300)
+
+    app = back_from(provider, open_app, secrets)
+
+    assert not is_in(app)
+    assert f"The provider says {datetime.fromtimestamp(theirs, UTC):%Y-%m-%d %H:%M:%S} UTC, this server" in said(app)
+
+
 def test_the_same_address_does_not_make_the_same_user(
     open_app: OpenApp, provider: OpenIdProvider, secrets: dict[str, Any]
 ) -> None:

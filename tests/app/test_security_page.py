@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import streamlit as st
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
@@ -267,3 +268,15 @@ def test_whoever_has_a_code_chooses_a_password(open_app: OpenApp, jane: User) ->
     assert "do not match" in refused
     assert "Your password is set" in told
     assert "Sign out" in labels(app)
+
+
+@pytest.mark.parametrize("zone", ["Mars/X", "../../etc/passwd", "Europe/\0Rome", "\ud800", "America", "x" * 5000])
+def test_a_time_zone_that_there_is_not_is_read_as_utc(
+    open_app: OpenApp, jane: User, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setattr(type(st.context), "timezone", property(lambda _: zone))
+
+    for page in ("pages/security.py", "pages/history.py"):
+        app = sign_in(open_app()).switch_page(page).run()
+        assert not app.exception
+        assert app.title[0].value in ("Security", "History")

@@ -14,6 +14,7 @@ from allocation.ports import User
 from allocation.settings import load_settings
 from allocation.targets import TargetAllocation
 from pages.shared import cache
+from pages.shared.sharing import chosen_role
 from pages.shared.state import SignedIn
 from tests.app.conftest import OpenApp, button, said
 from tests.people import HELD, REFUSALS, WANTED, add_user
@@ -279,6 +280,15 @@ def test_a_team_without_a_name_is_refused_on_the_page(open_as: OpenAs) -> None:
     button(app, "Create the team").click().run()
 
     assert "Give the team a name of 1 to 60 characters" in said(app)
+
+
+@pytest.mark.parametrize("fields", [{}, {"role": None}, {"role": "emperor"}], ids=str)
+def test_a_click_without_a_role_that_there_is_names_none(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
+) -> None:
+    monkeypatch.setattr("pages.shared.sharing.st.session_state", fields)
+
+    assert chosen_role("role") is None
 
 
 def test_an_owner_invites_and_the_link_lets_one_person_in_once(

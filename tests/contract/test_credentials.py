@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.directory import SqlDirectory
+from allocation.adapters.sql.tables import sign_in_session
 from allocation.errors import TooManyAttemptsError, UserNameTakenError
 from allocation.ports import Failures, User
 from allocation.presence import Proof
@@ -83,6 +85,31 @@ def test_a_user_name_is_taken_in_every_spelling(here: Installation, jane: User, 
 @pytest.mark.parametrize("name", ["' OR 1=1 --", "", "jane\x00"])
 def test_an_unknown_user_name_has_no_credentials(here: Installation, jane: User, name: str) -> None:
     assert here.credentials.by_name(name) is None
+
+
+def test_a_browser_is_known_by_the_sign_ins_completed_in_it(here: Installation, jane: User) -> None:
+    begin_session(here, jane, "hers")
+
+    known = here.credentials.knows_browser
+    assert known("JANE", "hers")
+    assert not known("jane", "another")
+    assert not known("john", "hers")
+    assert not known("jane", "")
+
+
+def test_a_browser_stays_known_for_months_after_its_session_and_nothing_else_does(
+    here: Installation, jane: User
+) -> None:
+    here.sessions.begin(Proof(jane, NOON, tokens="a provider's"), "hers", "Firefox on Linux", NOON)
+    john = here.people.add("john", NOON)
+
+    for later, known in ((timedelta(days=89), True), (timedelta(days=91), False)):
+        here.sessions.begin(Proof(john, NOON + later), "his", "Firefox on Linux", NOON + later)
+
+        assert here.credentials.knows_browser("jane", "hers") is known
+        with here.database.reading() as connection:
+            sealed = select(sign_in_session.c.sealed_id_token).where(sign_in_session.c.user_id == jane.id)
+            assert set(connection.execute(sealed).scalars()) <= {None}
 
 
 def test_a_hash_is_replaced_only_as_long_as_it_is_the_same(here: Installation, jane: User) -> None:

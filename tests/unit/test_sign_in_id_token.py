@@ -11,7 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
-from allocation.errors import SignInRefusedError
+from allocation.errors import ProviderClockError, SignInRefusedError
 from allocation.sign_in.id_token import Identity, verify_id_token
 
 ISSUER, CLIENT, NONCE = "https://id.example.com", "evenkeel", "n" * 43
@@ -215,6 +215,26 @@ def test_clocks_that_differ_are_both_named_in_the_log(minutes: int) -> None:
 
     assert NOW.isoformat() in refusal.value.reason
     assert datetime.fromtimestamp(theirs, UTC).isoformat() in refusal.value.reason
+
+
+@pytest.mark.parametrize("minutes", [5, -15])
+def test_clocks_that_differ_are_both_told_to_the_visitor(minutes: int) -> None:
+    theirs = SECOND + minutes * 60
+
+    with pytest.raises(ProviderClockError) as refusal:
+        verify(signed(iat=theirs, exp=theirs + 300))
+
+    assert refusal.value.code == "signin_clock"
+    for moment in (NOW, datetime.fromtimestamp(theirs, UTC)):
+        assert f"{moment:%Y-%m-%d %H:%M:%S} UTC" in str(refusal.value)
+
+
+@pytest.mark.parametrize("claims", [{"iat": SECOND + 300, "nonce": "another"}, {"exp": SECOND - 90}], ids=str)
+def test_a_token_of_another_attempt_or_one_that_ran_out_says_nothing_of_clocks(claims: dict[str, Any]) -> None:
+    with pytest.raises(SignInRefusedError) as refusal:
+        verify(signed(**claims))
+
+    assert str(refusal.value) == "Sign-in did not complete. Try again."
 
 
 @pytest.mark.parametrize("iat", [10**18, -1, True])

@@ -18,6 +18,7 @@ from allocation.errors import (
     UserNameTakenError,
 )
 from allocation.ports import User
+from allocation.presence import Proof
 from allocation.sign_in.local import CODE_GOOD_FOR, LocalAccounts
 from allocation.sign_in.passwords import MOST_AT_ONCE, Passwords, check_new_password, check_user_name
 from tests.installation import NOON, PASSWORD, Installation, new_database
@@ -179,6 +180,17 @@ def test_who_keeps_guessing_has_to_wait_in_every_worker(here: Installation, jane
 
     here.clock.tick(1)
     assert here.accounts.check("jane", PASSWORD) == jane
+
+
+def test_a_stranger_locks_nobody_out_of_a_browser_they_signed_in_with_before(here: Installation, jane: User) -> None:
+    here.sessions.begin(Proof(jane, NOON), "hers", "Firefox on Linux", NOON)
+    for _ in range(5):
+        with pytest.raises(CredentialsError):
+            here.accounts.check("jane", "a guess of a stranger", "", "the stranger's")
+    with pytest.raises(TooManyAttemptsError):
+        here.accounts.check("jane", PASSWORD, "", "the stranger's")
+
+    assert here.accounts.check("jane", PASSWORD, "", "hers") == jane
 
 
 def test_a_new_password_takes_the_place_of_the_old_one_and_is_written_down(here: Installation, jane: User) -> None:

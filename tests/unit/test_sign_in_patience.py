@@ -30,10 +30,10 @@ class Guessing:
         self.clock, self.log = Clock(), FailuresInMemory()
         self.patience = Patience(self.log, self.clock)
 
-    def wait(self, name: str = "jane", address: str = "") -> int:
+    def wait(self, name: str = "jane", address: str = "", browser: str = "") -> int:
         """How long the attempt has to wait; it counts when that is 0."""
         try:
-            self.patience.attempt(name, address)
+            self.patience.attempt(name, address, browser)
         except TooManyAttemptsError as error:
             return error.wait_seconds
         return 0
@@ -98,6 +98,35 @@ def test_who_tries_many_names_from_one_address_has_to_wait() -> None:
 
     assert guessing.wait("one more", "203.0.113.9") == 1
     assert guessing.wait("one more", "203.0.113.10") == 0
+
+
+def test_one_network_of_ipv6_is_one_address() -> None:
+    guessing = Guessing()
+    for number in range(FREE_FROM_ADDRESS):
+        assert guessing.wait(f"name-{number}", f"2001:db8:5:5::{number + 1:x}") == 0
+
+    assert guessing.wait("one more", "2001:db8:5:5:ffff::1") == 1
+    assert guessing.wait("one more", "2001:db8:5:6::1") == 0
+    assert [guessing.wait("jane", f"2001:db8:7:7::{number:x}") for number in range(6)] == [0] * FREE_ATTEMPTS + [1]
+
+
+def test_strangers_make_nobody_wait_in_a_browser_the_name_was_signed_in_before() -> None:
+    guessing = Guessing()
+    for number in range(FREE_FROM_ANYWHERE):
+        guessing.wait("jane", f"203.0.113.{number}")
+
+    assert guessing.wait("jane", "198.51.100.1") == 1
+    assert [guessing.wait("jane", "198.51.100.1", "hers") for _ in range(FREE_ATTEMPTS + 1)] == [0] * FREE_ATTEMPTS + [
+        1
+    ]
+
+
+def test_what_happened_is_known_for_an_hour() -> None:
+    guessing = Guessing()
+
+    assert [guessing.patience.first_time(what) for what in ("this", "that", "this")] == [True, True, False]
+    guessing.clock.tick(FORGOTTEN_AFTER.total_seconds() + 1)
+    assert guessing.patience.first_time("this")
 
 
 def test_success_forgets_the_failures_of_the_name_and_not_those_of_the_address() -> None:

@@ -114,6 +114,28 @@ def test_a_clock_that_is_off_is_said_to_be(here: Installation, jane: User, phone
         here.factors.check(jane, phone.code(minutes=4))
 
 
+def test_a_code_that_was_said_to_be_of_another_minute_does_not_count_when_that_minute_comes(
+    here: Installation, jane: User, phone: Phone
+) -> None:
+    shown_later = phone.code(minutes=1.5)
+    with pytest.raises(SignInClockError):
+        here.factors.check(jane, shown_later)
+    here.clock.tick(90)
+
+    with pytest.raises(SecondFactorError):
+        here.factors.check(jane, shown_later)
+
+    here.clock.tick(30)
+    here.factors.check(jane, phone.code())
+
+
+def test_a_phone_whose_clock_was_put_right_lets_in_at_once(here: Installation, jane: User, phone: Phone) -> None:
+    with pytest.raises(SignInClockError):
+        here.factors.check(jane, phone.code(minutes=4))
+
+    here.factors.check(jane, phone.code())
+
+
 def test_who_guesses_codes_has_to_wait_and_wrong_passwords_are_counted_apart(
     here: Installation, jane: User, phone: Phone
 ) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, or_
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.tables import app_user, recovery_code, second_factor, sign_in_session
 from allocation.adapters.sql.upsert import insert_into
-from allocation.adapters.sql.users import end_sessions, folded, new_local_user, user_of
+from allocation.adapters.sql.users import end_sessions, folded, hash_of, new_local_user, user_of
 from allocation.ports import LocalCredentials, SecondFactor, User
 
 
@@ -46,6 +46,15 @@ class SqlCredentials:
         with self._database.reading() as connection:
             row = connection.execute(question).mappings().first()
         return None if row is None else _credentials_of(row)
+
+    def knows_browser(self, user_name: str, browser_key: str) -> bool:
+        """Whether a sign-in under this name was completed in this browser lately: as long as its session is kept."""
+        if not browser_key:
+            return False
+        here = (app_user.c.user_name == folded(user_name), sign_in_session.c.browser_hash == hash_of(browser_key))
+        question = select(exists().where(sign_in_session.c.user_id == app_user.c.id, *here))
+        with self._database.reading() as connection:
+            return bool(connection.execute(question).scalar_one())
 
     def rehash(self, user_id: str, before: str, after: str) -> None:
         """The same password hashed anew; does nothing when another password was set meanwhile."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, insert, or_, select, update
 
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.tables import app_user, sign_in_session
@@ -18,6 +18,8 @@ from allocation.vault import id_token_of
 TICKET_GOOD_FOR = timedelta(seconds=30)
 # Noting every click would make each one wait for the disk.
 NOTED_EVERY = timedelta(seconds=30)
+# How long a browser is known for one in which its user signed in (see `Credentials.knows_browser`).
+BROWSERS_KNOWN_FOR = timedelta(days=90)
 _NOTED_PARTS = 20
 _HANDLE_BYTES = 16
 _TICKET_BYTES = 32
@@ -49,7 +51,7 @@ class SqlSessions:
         where = {"browser_hash": hash_of(browser_key) if browser_key else None, "device": device[:LONGEST_DEVICE]}
         with self._database.writing() as connection:
             _refuse_disabled(connection, proof.user.id)
-            connection.execute(delete(sign_in_session).where(_row.began_at < now - self._absolute_limit))
+            _sweep(connection, now - self._absolute_limit, now - BROWSERS_KNOWN_FOR)
             if browser_key:
                 _end(connection, now, _row.browser_hash == hash_of(browser_key))
             connection.execute(
@@ -171,6 +173,16 @@ class SqlSessions:
 def _end(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
     ended = update(sign_in_session).where(*which, _row.ended_at.is_(None)).values(ended_at=now)
     return connection.execute(ended).rowcount
+
+
+def _sweep(connection: Connection, ended_before: datetime, known_before: datetime) -> None:
+    """Of sessions beyond their limit only the browser is kept, for a while, and none of the provider's tokens."""
+    beyond = _row.began_at < ended_before
+    connection.execute(
+        delete(sign_in_session).where(beyond, or_(_row.browser_hash.is_(None), _row.began_at < known_before))
+    )
+    left = (beyond, _row.sealed_id_token.is_not(None))
+    connection.execute(update(sign_in_session).where(*left).values(sealed_id_token=None))
 
 
 def _refuse_disabled(connection: Connection, user_id: str) -> None:
