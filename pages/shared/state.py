@@ -290,6 +290,7 @@ def _at_work(kept: SignedIn) -> None:
     """Who this run is for, as log and trail have it."""
     bind_run()
     act_as(kept.session.user.id, kept.handle or None)
+    owners().note(this_tab(), Owner(browser_key(), kept.handle or DEMO))
 
 
 def _may_speak_for(kept: SignedIn) -> bool:
@@ -308,7 +309,6 @@ def _may_speak_for(kept: SignedIn) -> bool:
 
 def _of_this_browser() -> SignedIn | None:
     now, sessions = datetime.now(UTC), workbench().sessions
-    owners().note(this_tab(), Owner(browser_key(), kept.handle or DEMO))
     handle = sessions.of_cookie(session_key(), now)
     live = sessions.find(handle, now) if handle else None
     if live is not None:
@@ -342,7 +342,7 @@ def _keep(signed_in: SignedIn) -> None:
 
 def _forget_everything() -> None:
     """Nothing of one user may be left in the tab for the next."""
-    for key in list(st.session_state):
-        del st.session_state[key]
     owners().forget(this_tab())
     drop_uploads(this_tab())
+    for key in list(st.session_state):
+        del st.session_state[key]
