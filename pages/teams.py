@@ -208,9 +208,10 @@ def show_inviting(team: Team) -> None:
         )
     team_of_link, link = st.session_state.get(_LINK, ("", ""))
     if team_of_link == team.id:
-        del st.session_state[_LINK]
         st.code(link, language=None, wrap_lines=True)
-        st.caption("Send it to one person. It works once, for seven days, and is not shown again.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Send it to one person. It works once, for seven days, and is not shown again.", width="content")
+            st.button("Done", key=f"teams.link.done.{team.id}", on_click=put_link_away)
     for sent in team.invitations:
         show_invitation(team, sent)
 
@@ -234,6 +235,12 @@ def invite(team_id: str, key: str) -> None:
         st.session_state[_LINK] = (team_id, invitation.link_to(workbench().teams.invite(user, team_id, role)))
 
     attempt(make, "")
+
+
+@signed_in
+def put_link_away() -> None:
+    """Callback: the link was sent, or is void; it is not shown again."""
+    st.session_state.pop(_LINK, None)
 
 
 @signed_in
