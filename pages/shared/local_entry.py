@@ -86,7 +86,9 @@ def show_password() -> None:
         password = _password("Password", "sign_in.password")
         pressed = st.form_submit_button("Sign in", width="stretch")
     st.button("Set a password with a code", key="sign_in.to_code", type="tertiary", on_click=_use_code, args=(True,))
-    if pressed:
+    if pressed and not (user_name.strip() and password):
+        st.error("Enter user name and password.", icon=":material/error:")
+    elif pressed:
         enter(lambda: local_accounts().check(user_name, password, visitor_address(), browser_key()))
 
 
@@ -120,6 +122,9 @@ def show_second_step(kept: HalfWay) -> None:
         pressed = st.form_submit_button("Continue", type="primary", width="stretch")
     st.button("Start again", key="sign_in.start_again", type="tertiary", on_click=start_again)
     if not pressed:
+        return
+    if not typed.strip():
+        st.error("Enter the code.", icon=":material/error:")
         return
     try:
         second_factors().check(kept.user, typed, visitor_address())
