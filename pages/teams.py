@@ -187,7 +187,8 @@ def change_role(team_id: str, member_id: str, key: str) -> None:
 @signed_in
 def remove_member(team_id: str, member_id: str) -> None:
     """Callback: take a member out, or leave."""
-    attempt(lambda user: workbench().teams.remove_member(user, team_id, member_id), "Done.")
+    done = "You left the team." if member_id == require_session().user.id else "They are out of the team."
+    attempt(lambda user: workbench().teams.remove_member(user, team_id, member_id), done)
 
 
 # ── Invitations ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,7 +259,12 @@ def show_share(session: Session, team: Team, share: Share) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"teams-share-{share.id}"):
         whose = "yours" if mine else f"of {share.owner_name}"
         st.markdown(f":material/account_balance: {literal(share.account_name)} · {literal(whose)}", width="stretch")
-        st.badge(f"up to {share.role}", color="gray")
+        if mine:
+            key = f"teams.cap.{share.id}"
+            label = f"Members may with {literal(share.account_name)} at most be"
+            ask_role(label, key, share.role, change_cap, (team.id, share.id, key))
+        else:
+            st.badge(f"up to {share.role}", color="gray")
         if mine or team.may(TeamVerb.TAKE_OUT):
             st.button("Stop sharing", key=f"teams.unshare.{share.id}", on_click=unshare, args=(share.id,))
 
@@ -290,6 +296,15 @@ def share_account(team_id: str, account_key: str, role_key: str) -> None:
     if account_id is None or role is None:
         return
     attempt(lambda user: workbench().teams.share(user, account_id, team_id, role), "The account is shared.")
+
+
+@signed_in
+def change_cap(team_id: str, share_id: str, key: str) -> None:
+    """Callback: share one's account up to another role."""
+    role = chosen_role(key)
+    if role is None:
+        return
+    attempt(lambda user: workbench().teams.share(user, share_id, team_id, role), f"It is shared up to {role} now.")
 
 
 @signed_in

@@ -108,3 +108,24 @@ def test_a_trader_held_back_by_the_share_is_told_so_and_whom_to_ask(
     )
     assert "shared up to viewer: ask Ann to change that" in said_of_it
     assert not bench.trail.of_user(people["Theo"].id, REFUSALS)  # asking is no attempt
+
+
+def test_an_owner_changes_up_to_which_role_an_account_is_shared(
+    open_as: OpenAs, bench: Workbench, people: dict[str, User]
+) -> None:
+    app = open_as("Ann", "pages/teams.py")
+    share = shared_id(bench, people["Theo"])
+
+    app.selectbox(key=f"teams.cap.{share}").set_value(Role.VIEWER).run()
+
+    assert not app.exception
+    assert "shared up to viewer now" in toasts(app)
+    assert [(s.id, s.role) for s in bench.teams.teams(people["Ann"].id)[0].shares] == [(share, Role.VIEWER)]
+
+
+def test_who_leaves_a_team_is_told_so(open_as: OpenAs) -> None:
+    app = open_as("Vera", "pages/teams.py")
+
+    button(app, "Leave the team").click().run()
+
+    assert "You left the team" in toasts(app)
