@@ -133,6 +133,34 @@ def test_the_nearest_trades_are_found_from_none(objective: Objective, trades: in
         assert rank_of(question, found)[0] == best
 
 
+def a_large_household(seed: int, fee: tuple[int, int]) -> Question:
+    """Five accounts that share twenty securities: too many lines to go through one by one."""
+    random = Random(seed)
+    steps = [random.randint(1_000, 20_000) for _ in range(20)]
+    lines = tuple(a_line(random, a, s, steps[s], fee, 40) for s in range(20) for a in range(5))
+    held = [sum(-line.runs[0].low * line.step for line in lines[5 * s : 5 * s + 5]) for s in range(20)]
+    cash = [random.randint(0, 400_000) for _ in range(5)]
+    whole = sum(held) + sum(cash)
+    weights = [random.randint(1, 5) for _ in steps]
+    cells = tuple(Cell(h, whole * w // sum(weights)) for h, w in zip(held, weights, strict=True))
+    return Question(lines, cells, tuple(map(Purse, cash)), Objective.L2, cash_target=0)
+
+
+@pytest.mark.parametrize("fee", [(500, 0), (0, 2), (300, 1)])
+def test_a_large_household_pays_for_its_trades_and_still_comes_close_to_the_least_possible(
+    fee: tuple[int, int],
+) -> None:
+    for seed in range(3):
+        question = a_large_household(seed, fee)
+        whole = sum(cell.held for cell in question.cells) + sum(purse.cash for purse in question.purses)
+
+        found = answer(question)
+
+        assert found is not None
+        assert judge(question, found.steps) is not None
+        assert found.value**0.5 - found.bound**0.5 < 3e-4 * whole
+
+
 def test_three_trades_over_three_accounts_are_used_where_they_bring_most() -> None:
     request = {
         "accounts": [

@@ -66,8 +66,12 @@ def turnover(question: Question, steps: tuple[int, ...]) -> int:
 
 def tax_of(question: Question, steps: tuple[int, ...]) -> Fraction:
     """All tax on trades that the lines may make."""
-    pairs = [(the_run_of(line, k), k) for line, k in zip(question.lines, steps, strict=True)]
-    return sum(_taxes(question, pairs, steps), Fraction(0))
+    return sum(taxes_of(question, steps), Fraction(0))
+
+
+def taxes_of(question: Question, steps: tuple[int, ...]) -> list[Fraction]:
+    """What every purse pays of the tax on trades that the lines may make."""
+    return _taxes(question, [(the_run_of(line, k), k) for line, k in zip(question.lines, steps, strict=True)], steps)
 
 
 def _within_caps(question: Question, steps: tuple[int, ...]) -> bool:

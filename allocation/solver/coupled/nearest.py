@@ -10,9 +10,11 @@ from typing import NamedTuple
 from allocation.rules import Objective
 from allocation.solver.coupled.judge import judge, the_run_of
 from allocation.solver.coupled.programme import Programme, Sum, scaled
+from allocation.solver.coupled.simplest import is_free
 from allocation.solver.question import Question
 
-_ROUNDS = 8
+# Where trading costs something each round takes HiGHS long, and from good trades the first finds most of the rest.
+_ROUNDS, _COSTLY_ROUNDS = 8, 2
 _NEAR = 1e-7
 # Where the first cuts touch, as parts of the way between the ends of what a cell can reach.
 _PARTS = 6
@@ -45,7 +47,7 @@ class Nearest:
         for steps in self._ends() if best is None else [best[1]]:
             self._touch(steps)
         cost = {term.distance: 1.0 for term in self._terms}
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS if best is None or is_free(self._question) else _COSTLY_ROUNDS):
             if best is not None and best[0] <= self._floor:
                 break
             found = self._programme.minimise(cost, _NEAR)

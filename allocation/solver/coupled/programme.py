@@ -26,6 +26,8 @@ _OPTIONS = {
     "threads": 1,
     "mip_abs_gap": 1e-9,
     "mip_feasibility_tolerance": 1e-9,
+    # A restart goes over the root again, which is where most of the time goes.
+    "mip_allow_restart": False,
     "primal_feasibility_tolerance": 1e-9,
 }
 
@@ -141,12 +143,16 @@ class Programme:
         Args:
             near: how far, as a part of the cost, the trades may be from the best.
         """
-        highs = self._solver(cost, near)
+        highs = self.solver(cost, near)
         highs.run()
         values = list(highs.getSolution().col_value)
         if highs.getInfo().primal_solution_status != _FEASIBLE or not values:
             return None
-        return tuple(map(round, self._read(values))), highs.getInfo().mip_dual_bound
+        return self.trades(values), highs.getInfo().mip_dual_bound
+
+    def trades(self, values: list[float]) -> tuple[int, ...]:
+        """The trade of each line, by the values of all columns."""
+        return tuple(map(round, self._read(values)))
 
     def _lay_out(self, line: Holding) -> list[Stretch]:
         low, high = line.runs[0].low, line.runs[-1].high
@@ -187,7 +193,8 @@ class Programme:
                     )
             yield steps
 
-    def _solver(self, cost: Sum, near: float) -> "highspy.Highs":
+    def solver(self, cost: Sum, near: float) -> "highspy.Highs":
+        """HiGHS with all of this, to minimise a cost."""
         import highspy  # noqa: PLC0415 - both take a tenth of a second to load, and only coupled questions need them
         import numpy as np  # noqa: PLC0415
 

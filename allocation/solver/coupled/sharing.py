@@ -6,20 +6,21 @@ of one security to another account against a few of another, whose prices differ
 """
 
 from bisect import bisect_left
-from math import floor
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor
 from typing import NamedTuple
 
 from allocation.solver.coupled.judge import run_of, the_run_of
 from allocation.solver.coupled.merged import Merger, joined
-from allocation.solver.question import Question
+from allocation.solver.coupled.rough import rough_shares
+from allocation.solver.question import Holding, Question
 
 # How many repairs are tried, how many steps one hand-over may move, and how many hand-overs a repair may look at.
 _REPAIRS = 200
 _FARTHEST = 8
 _MOST_SINGLES = 3_000
 _MOST_TRIPLES = 120
-# What a grain of turnover, and of sales in a taxable account, weighs against a grain one place off.
-_TURNED, _SOLD = 1e-4, 1e-2
 
 
 class Handover(NamedTuple):
@@ -34,13 +35,16 @@ class Handover(NamedTuple):
 class Sharing:
     """Trades under repair: the steps of every line and what every purse has left."""
 
-    def __init__(self, question: Question, merger: Merger, steps: list[int]) -> None:
+    def __init__(
+        self, question: Question, merger: Merger, steps: list[int], withheld: Sequence[Fraction | int]
+    ) -> None:
+        """`withheld` is what every purse has to keep, as for taxes."""
         self.question = question
         self.steps = steps
-        self.purses = [purse.cash for purse in question.purses]
+        self.purses = [purse.cash - ceil(kept) for purse, kept in zip(question.purses, withheld, strict=True)]
         for line, k in zip(question.lines, steps, strict=True):
             self.purses[line.account] -= the_run_of(line, k).spent(k)
-        self._ranges = [joined([(run.low, run.high) for run in line.runs]) for line in question.lines]
+        self.ranges = [ranges_of(line) for line in question.lines]
         self._lines_of: list[dict[int, int]] = [{} for _ in self.purses]
         for number, group in enumerate(merger.groups):
             for index in reversed(group):
@@ -62,19 +66,22 @@ class Sharing:
     def hand_over(self, moves: tuple[Handover, ...]) -> None:
         """Carry hand-overs out, each paid by the account that takes."""
         for move in moves:
-            for index, change in ((move.giver, -move.moved), (move.taker, move.moved)):
-                line, before = self.question.lines[index], self.steps[index]
-                self.steps[index] = after = before + change
-                self.purses[line.account] += the_run_of(line, before).spent(before)
-                self.purses[line.account] -= the_run_of(line, after).spent(after)
+            self.trade(move.giver, self.steps[move.giver] - move.moved)
+            self.trade(move.taker, self.steps[move.taker] + move.moved)
+
+    def trade(self, index: int, after: int) -> None:
+        """Give a line another trade."""
+        line, before = self.question.lines[index], self.steps[index]
+        self.steps[index] = after
+        self.purses[line.account] += the_run_of(line, before).spent(before) - the_run_of(line, after).spent(after)
 
     def _counts(self, giver: int, taker: int, reach: int) -> list[int]:
         """How many steps one line may leave to another; below zero it takes some over."""
         mine, theirs = self.steps[giver], self.steps[taker]
         return [
             count
-            for low, high in self._ranges[giver]
-            for least, most in self._ranges[taker]
+            for low, high in self.ranges[giver]
+            for least, most in self.ranges[taker]
             for count in range(max(-reach, mine - high, least - theirs), min(reach, mine - low, most - theirs) + 1)
             if count
         ]
@@ -82,20 +89,28 @@ class Sharing:
 
 def share_out(question: Question, merger: Merger, totals: tuple[int, ...]) -> tuple[int, ...] | None:
     """Trades of every line that come to these totals with no purse below zero; None where none are found."""
-    rough = _rough_shares(question, merger, totals)
+    nothing = (0,) * len(question.purses)
+    rough = rough_shares(question, merger, totals, nothing)
     if rough is None:
         return None
-    steps = _rounded(question, merger, totals, rough)
-    if steps is None:
-        return None
-    sharing = Sharing(question, merger, steps)
+    sharing = Sharing(question, merger, rounded(question, merger, totals, rough), nothing)
+    return tuple(sharing.steps) if repaired(sharing) else None
+
+
+def repaired(sharing: Sharing) -> bool:
+    """Whether hand-overs leave no purse below zero."""
     for _ in range(_REPAIRS):
         poorest = min(range(len(sharing.purses)), key=lambda p: (sharing.purses[p], p))
         if sharing.purses[poorest] >= 0:
-            return tuple(sharing.steps)
+            return True
         if not _repair(sharing, poorest):
-            return None
-    return None
+            return False
+    return False
+
+
+def ranges_of(line: Holding) -> list[tuple[int, int]]:
+    """The allowed trades of a line from end to end, without a gap in any."""
+    return joined([(run.low, run.high) for run in line.runs])
 
 
 def _repair(sharing: Sharing, poorest: int) -> bool:
@@ -151,8 +166,8 @@ def _pair(
     return None if best is None else best[1]
 
 
-def _rounded(question: Question, merger: Merger, totals: tuple[int, ...], rough: list[float]) -> list[int] | None:
-    """Whole steps that come to the totals: each share rounded down, the rest to the largest fractions."""
+def rounded(question: Question, merger: Merger, totals: tuple[int, ...], rough: list[float]) -> list[int]:
+    """Whole steps that come to the totals where they can: shares rounded down, the rest to the largest fractions."""
     steps = [0] * len(question.lines)
     for group, total in zip(merger.groups, totals, strict=True):
         for i in group:
@@ -163,51 +178,14 @@ def _rounded(question: Question, merger: Merger, totals: tuple[int, ...], rough:
             change = 1 if missing > 0 else -1
             taker = next((i for i in ranked if run_of(question.lines[i], steps[i] + change) is not None), None)
             if taker is None:
-                return None
+                break
             steps[taker] += change
             missing -= change
             ranked.remove(taker)
             ranked.append(taker)
-    allowed = all(run_of(line, k) is not None for line, k in zip(question.lines, steps, strict=True))
-    return steps if allowed else None
+    return [_nearest(line, k) for line, k in zip(question.lines, steps, strict=True)]
 
 
-def _rough_shares(question: Question, merger: Merger, totals: tuple[int, ...]) -> list[float] | None:
-    """The linear programme: one column for buying and one for selling each line."""
-    import highspy  # noqa: PLC0415 - both take a tenth of a second to load, and only coupled questions need them
-    import numpy as np  # noqa: PLC0415
-
-    lines, groups, count = question.lines, merger.groups, len(question.lines)
-    steps = np.array([line.step for line in lines], float)
-    unit = float(steps.max())
-    group_of = np.zeros(count, int)
-    for number, group in enumerate(groups):
-        group_of[list(group)] = number
-    account = np.array([line.account for line in lines]) + len(groups)
-    misplaced = np.array([line.misplaced for line in lines], float)
-    taxable = np.array([question.purses[line.account].taxable for line in lines], float)
-    programme = highspy.HighsLp()
-    programme.num_col_, programme.num_row_ = 2 * count, len(groups) + len(question.purses)
-    buy, sell = misplaced + _TURNED, -misplaced + _TURNED + _SOLD * taxable
-    programme.col_cost_ = np.concatenate([buy, sell]) * np.concatenate([steps, steps]) / unit
-    programme.col_lower_ = np.zeros(2 * count)
-    most = [max(0, line.runs[-1].high) for line in lines] + [max(0, -line.runs[0].low) for line in lines]
-    programme.col_upper_ = np.array(most, float)
-    cash = [purse.cash / unit for purse in question.purses]
-    programme.row_lower_ = np.array([*map(float, totals), *(-highspy.kHighsInf for _ in cash)])
-    programme.row_upper_ = np.array([*map(float, totals), *cash])
-    rows = np.stack([group_of, account], axis=1).ravel()
-    amounts = np.stack([np.ones(count), steps / unit], axis=1).ravel()
-    programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    programme.a_matrix_.start_ = np.arange(0, 4 * count + 1, 2)
-    programme.a_matrix_.index_ = np.concatenate([rows, rows])
-    programme.a_matrix_.value_ = np.concatenate([amounts, -amounts])
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
-    highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("threads", 1)
-    highs.passModel(programme)
-    highs.run()
-    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    values = list(highs.getSolution().col_value)
-    return [bought - sold for bought, sold in zip(values[:count], values[count:], strict=True)]
+def _nearest(line: Holding, k: int) -> int:
+    """The allowed trade nearest to one that may be forbidden."""
+    return min((min(max(k, low), high) for low, high in ranges_of(line)), key=lambda trade: abs(trade - k))

@@ -17,6 +17,7 @@ from allocation.solver.coupled.judge import Rank, judge
 from allocation.solver.coupled.merged import merge
 from allocation.solver.coupled.model import Model
 from allocation.solver.coupled.nearest import Nearest
+from allocation.solver.coupled.paying import Paying
 from allocation.solver.coupled.prices import find_prices
 from allocation.solver.coupled.pricing import Priced, Prices
 from allocation.solver.coupled.sharing import share_out
@@ -62,7 +63,10 @@ def solve_coupled(question: Question) -> Answer | None:
         if together is None:
             return None
         floor = together.bound + _still(question)
-        shared = share_out(question, merger, together.steps[: len(merger.groups)])
+        if len(together.steps) == len(merger.groups):
+            shared = share_out(question, merger, together.steps)
+        else:
+            shared = Paying(question, merger).from_trades(together.steps)
         starts += [] if shared is None else [shared]
     start = _best(question, starts, floor)
     if len(question.lines) > _MOST_LINES:
