@@ -227,6 +227,7 @@ ACCOUNT_VERBS: dict[str, Callable[[Store, str, str], object]] = {
     "save_target": lambda store, user, account: store.save_target(user, account, TargetAllocation.of({"VTI": "0.5"})),
     "authorise": lambda store, user, account: store.authorise(user, account, Verb.SEE),
     "rename_account": lambda store, user, account: store.rename_account(user, account, "Mine now"),
+    "why_not": lambda store, user, account: store.why_not(user, account, Verb.SEE),
     "remove_account": lambda store, user, account: store.remove_account(user, account),
 }
 
