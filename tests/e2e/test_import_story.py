@@ -147,8 +147,8 @@ def test_from_a_brokers_file_to_a_trade_list(accounts: Page, story: Story, tmp_p
     assert rows == trade_rows(page)
 
 
-def spreadsheet() -> bytes:
-    """The beginning of every .xlsx."""
+def archive_alone() -> bytes:
+    """What begins like every .xlsx, and holds no table."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
@@ -161,7 +161,7 @@ def generic(*rows: str) -> bytes:
 
 WRONG = (
     ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(64), "The file is an image, not a text file."),
-    ("book.csv", spreadsheet(), "The file is a spreadsheet (.xlsx) or a zip archive, not a text file."),
+    ("book.csv", archive_alone(), "The file is a zip archive, not a spreadsheet (.xlsx)."),
     ("noise.csv", os.urandom(4_900_000), "The file is not readable text"),
     ("utf16.csv", "symbol,quantity\nVTI,1\n".encode("utf-16-le"), "is UTF-16 without its mark"),
     ("empty.csv", b" \r\n\r\n", "The file is empty."),
