@@ -1,6 +1,7 @@
 """The app without a browser: each test has a data directory, secrets and a process-wide workbench of its own."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,14 @@ def workbench_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def main_module_of_its_own() -> Iterator[None]:
+    """A page that runs puts itself in the place of `__main__`, which processes that later tests start would run again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,9 @@
 """What comes through between a browser and Streamlit, and what does not."""
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from starlette.types import Message
@@ -9,7 +12,14 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from pages.shared.messages import only_what_pages_ask, without_our_path
 
+T = TypeVar("T")
 END: Message = {"type": "websocket.disconnect", "code": 1000}
+
+
+def apart(coming: Coroutine[Any, Any, T]) -> T:
+    """Run in a thread of its own: a browser of another test may have its loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coming).result()
 
 
 def frame(**asked: object) -> Message:
@@ -28,7 +38,7 @@ def come_through(*sent: Message) -> list[Message]:
             come.append(message)
         return come
 
-    return asyncio.run(all_of_it())
+    return apart(all_of_it())
 
 
 @pytest.mark.parametrize(
@@ -96,7 +106,7 @@ def told(*messages: Message) -> list[Message]:
         for message in messages:
             await without_our_path(send)(message)
 
-    asyncio.run(all_of_it())
+    apart(all_of_it())
     return sent
 
 
