@@ -20,15 +20,7 @@ from allocation.adapters.importers.dates import read_moment, read_us_day
 from allocation.adapters.importers.draft import AccountDraft
 from allocation.adapters.importers.lines import LONGEST_LABEL, Line, read_line, unit_cost
 from allocation.adapters.importers.reading import Reading
-from allocation.adapters.importers.table import (
-    Columns,
-    Row,
-    columns_of,
-    header_names,
-    refuse_ragged,
-    refuse_second_header,
-    require_columns,
-)
+from allocation.adapters.importers.table import Columns, Row, header_names, refuse_ragged, table_below
 from allocation.errors import NumberError
 from allocation.model import TaxLot
 
@@ -73,10 +65,7 @@ def detect(rows: Sequence[Row]) -> Row | None:
 
 def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     """Read every position with its lots into the file's one account."""
-    columns = columns_of(header, _COLUMNS)
-    require_columns(columns, header, _WANTED, _WAY_OUT)
-    body = [row for row in rows if row.number > header.number and row.filled]
-    refuse_second_header(header, body)
+    columns, body = table_below(rows, header, _COLUMNS, _WANTED, _WAY_OUT)
     reading.as_of = _moment(body)
     summary = _summary(rows, reading)
     account = reading.account(NAME, *_number_and_name(summary.label))

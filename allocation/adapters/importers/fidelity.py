@@ -20,15 +20,7 @@ from allocation.adapters.importers.dates import read_moment
 from allocation.adapters.importers.draft import AccountDraft
 from allocation.adapters.importers.lines import Line, read_line
 from allocation.adapters.importers.reading import Reading
-from allocation.adapters.importers.table import (
-    Columns,
-    Row,
-    columns_of,
-    header_names,
-    refuse_ragged,
-    refuse_second_header,
-    require_columns,
-)
+from allocation.adapters.importers.table import Columns, Row, header_names, refuse_ragged, table_below
 from allocation.errors import NumberError
 from allocation.imported import LineProblem
 
@@ -74,10 +66,7 @@ def detect(rows: Sequence[Row]) -> Row | None:
 
 def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     """Read every row below the header into accounts."""
-    columns = columns_of(header, _COLUMNS)
-    require_columns(columns, header, _WANTED, _WAY_OUT)
-    body = [row for row in rows if row.number > header.number and row.filled]
-    refuse_second_header(header, body)
+    columns, body = table_below(rows, header, _COLUMNS, _WANTED, _WAY_OUT)
     reading.as_of = _moment(rows)
     table = [row for row in body if not _is_prose(row)]
     refuse_ragged(

@@ -14,15 +14,7 @@ from allocation.adapters.importers.activities import Collected, ReadDay, day_rea
 from allocation.adapters.importers.amounts import read_amount, uses_decimal_comma
 from allocation.adapters.importers.ledger import Movement, major_unit
 from allocation.adapters.importers.reading import Reading
-from allocation.adapters.importers.table import (
-    Columns,
-    Row,
-    columns_of,
-    header_names,
-    refuse_ragged,
-    refuse_second_header,
-    require_columns,
-)
+from allocation.adapters.importers.table import Columns, Row, header_names, refuse_ragged, table_below
 from allocation.errors import AllocationError, NumberError
 from allocation.imported import LineProblem
 from allocation.model import check_currency
@@ -69,10 +61,7 @@ def detect(rows: Sequence[Row]) -> Row | None:
 
 def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     """Add up every transaction into positions, lots and, where deposits are in the file, cash."""
-    columns = columns_of(header, _COLUMNS)
-    require_columns(columns, header, _WANTED, _WAY_OUT)
-    body = [row for row in rows if row.number > header.number and row.filled]
-    refuse_second_header(header, body)
+    columns, body = table_below(rows, header, _COLUMNS, _WANTED, _WAY_OUT)
     refuse_ragged(body, columns, ("date", "value"))
     comma = uses_decimal_comma([columns.cell(row, name) for row in body for name in ("value", "quantity")])
     comma = bool(_GERMAN & set(header_names(header))) if comma is None else comma

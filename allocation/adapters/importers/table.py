@@ -140,6 +140,21 @@ def refuse_ragged(rows: Iterable[Row], columns: Columns, needed: Iterable[str]) 
         )
 
 
+def table_below(
+    rows: Iterable[Row], header: Row, spellings: Mapping[str, Sequence[str]], wanted: Mapping[str, str], way_out: str
+) -> tuple[Columns, list[Row]]:
+    """The columns of a table, and every line below its header that has something in it.
+
+    Raises:
+        ImportFileError: a wanted column is missing, or the header comes again.
+    """
+    columns = columns_of(header, spellings)
+    require_columns(columns, header, wanted, way_out)
+    body = [row for row in rows if row.number > header.number and row.filled]
+    refuse_second_header(header, body)
+    return columns, body
+
+
 def refuse_second_header(first: Row, others: Iterable[Row]) -> None:
     """Refuse a file whose header comes again: two files were pasted into one."""
     lines = [f"line {row.number}" for row in others if header_names(row) == header_names(first)]
