@@ -199,6 +199,18 @@ def test_sharing_again_changes_the_role_and_keeps_the_id(
     assert [share.role for share in teams.teams(ann)[0].shares] == [Role.TRADER]
 
 
+def test_the_trail_names_a_shared_account_as_its_owner_knows_it_even_when_the_share_was_named(
+    teams: SqlTeams, database: Database, ann: str, team: str
+) -> None:
+    SqlStore(database).save_portfolios(ann, [HELD])
+    share_id = teams.share(ann, "main", team, Role.VIEWER)
+
+    teams.share(ann, share_id, team, Role.TRADER)
+
+    shared = [line.subject for line in SqlTrail(database).of_user(ann) if line.kind == EventKind.ACCOUNT_SHARED]
+    assert shared == ["main", "main"]
+
+
 def test_a_removed_account_and_a_removed_team_leave_no_share(
     teams: SqlTeams, database: Database, ann: str, bob: str, team: str
 ) -> None:

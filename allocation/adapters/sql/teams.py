@@ -167,7 +167,7 @@ class SqlTeams:
                 .returning(account_share.c.id),
                 row,
             ).scalar_one()
-            self._note(EventKind.ACCOUNT_SHARED, user_id, account_id, team=team_id, role=role.value)
+            self._note(EventKind.ACCOUNT_SHARED, user_id, found.shown_id, team=team_id, role=role.value)
         return str(share_id)
 
     def unshare(self, user_id: str, share_id: str) -> None:
