@@ -1,7 +1,7 @@
 """Attempts to sign in with a provider, on every database: an answer counts once, for one browser, for minutes."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -12,18 +12,10 @@ from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.tables import sign_in_attempt
 from allocation.sign_in.attempts import LONGEST_VALUE, Attempts, Departure
 from allocation.vault import new_key
+from tests.installation import NOON, Clock
 
-NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINE, YOURS = "my browser", "your browser"
 LEFT = Departure("acme", "/holdings?account=7", '["the", "handshake"]')
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What teams promise beyond roles: their last owner, invitations, and what goes with whoever goes."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -14,20 +14,11 @@ from allocation.adapters.sql.trail import SqlTrail
 from allocation.authorisation import Role
 from allocation.errors import InvitationError, TeamError, UserDisabledError
 from allocation.trail import EventKind
+from tests.installation import Clock
 from tests.people import HELD, NOON, add_user, disable, join
 
 WEEK = timedelta(days=7)
 SECOND = timedelta(seconds=1)
-
-
-class Clock:
-    """A time that tests move on."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
