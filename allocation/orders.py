@@ -1,0 +1,122 @@
+"""An order: what is asked of a broker, under an id of ours, and what the broker says of it. Values only."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from allocation.errors import HoldingError, RulesError
+from allocation.model import check_currency, parse_symbol
+from allocation.trade_plan import Side
+
+CLIENT_ID_LENGTH = 20  # E*TRADE takes 20 letters and digits; every other broker takes more
+
+
+class OrderType(StrEnum):
+    """At what price an order may be filled."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class TimeInForce(StrEnum):
+    """How long an order stands."""
+
+    DAY = "day"
+    GOOD_TILL_CANCELLED = "gtc"
+
+
+class OrderStatus(StrEnum):
+    """What a broker says of an order. A word that is not known is `OPEN`, with the broker's own word beside it."""
+
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more can come of it."""
+        return self not in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a broker.
+
+    Attributes:
+        client_id: ours, the same at every attempt; see `client_id_of`.
+        account: the broker's own id of the account.
+        quantity: units, above zero.
+        limit: money for one unit in `currency`, for a limit order only.
+    """
+
+    client_id: str
+    account: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    currency: str = "USD"
+    type: OrderType = OrderType.MARKET
+    limit: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "symbol", parse_symbol(self.symbol))
+        check_currency(self.currency)
+        if not (self.quantity.is_finite() and self.quantity > 0):
+            raise HoldingError(
+                f"An order for {self.quantity} {self.symbol} asks for nothing; a quantity is above zero.", (self.symbol,)
+            )
+        if (self.type == OrderType.LIMIT) != (self.limit is not None) or (self.limit is not None and self.limit <= 0):
+            raise RulesError(
+                f"The {self.type.value} order for {self.symbol} has a limit of {self.limit}. A limit order has one above "
+                "zero, a market order has none.",
+                (self.symbol,),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """What a broker says of one order at one moment.
+
+    Attributes:
+        broker_id: the broker's own name for it.
+        filled: units filled so far.
+        average_price: money for one unit over what was filled; None before the first fill.
+        fees: commissions and fees charged so far, where the broker says.
+        broker_status: the broker's own word.
+        reason: why it was rejected or cancelled, in the broker's words.
+        reported_at: timezone-aware.
+    """
+
+    order: Order
+    broker_id: str
+    status: OrderStatus
+    filled: Decimal
+    average_price: Decimal | None
+    broker_status: str
+    reported_at: datetime
+    fees: Decimal | None = None
+    reason: str = ""
+
+    def same_terms(self, other: Order) -> bool:
+        """Whether the broker's order is the one that was asked for: the id alone does not say so."""
+        mine = self.order
+        return (mine.account, mine.symbol, mine.side, mine.quantity, mine.type, mine.limit) == (
+            other.account,
+            other.symbol,
+            other.side,
+            other.quantity,
+            other.type,
+            other.limit,
+        )
+
+
+def client_id_of(account: str, batch: str, line: int) -> str:
+    """The id of one line of one reviewed batch, the same whenever and by whomever it is computed: "rb" and 18 hex digits."""
+    digest = hashlib.sha256(f"{account}\x00{batch}\x00{line}".encode()).hexdigest()
+    return f"rb{digest[: CLIENT_ID_LENGTH - 2]}"
