@@ -69,7 +69,8 @@ class Order:
         check_currency(self.currency)
         if not (self.quantity.is_finite() and self.quantity > 0):
             raise HoldingError(
-                f"An order for {self.quantity} {self.symbol} asks for nothing; a quantity is above zero.", (self.symbol,)
+                f"An order for {self.quantity} {self.symbol} asks for nothing; a quantity is above zero.",
+                (self.symbol,),
             )
         if (self.type == OrderType.LIMIT) != (self.limit is not None) or (self.limit is not None and self.limit <= 0):
             raise RulesError(
