@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from allocation.errors import HoldingError, RulesError
-from allocation.model import check_currency, parse_symbol
+from allocation.model import TaxLot, check_currency, parse_symbol
 from allocation.trade_plan import Side
 
 CLIENT_ID_LENGTH = 20  # E*TRADE takes 20 letters and digits; every other broker takes more
@@ -52,6 +52,7 @@ class Order:
         account: the broker's own id of the account.
         quantity: units, above zero.
         limit: money for one unit in `currency`, for a limit order only.
+        lots: which lots a sale is to take, where the broker lets them be chosen; empty: as the broker does it by itself.
     """
 
     client_id: str
@@ -63,6 +64,7 @@ class Order:
     type: OrderType = OrderType.MARKET
     limit: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
+    lots: tuple[TaxLot, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "symbol", parse_symbol(self.symbol))
