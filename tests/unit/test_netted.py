@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from allocation.errors import InfeasibleError
 from allocation.facts import Facts
 from allocation.plan import plan_facts
 from allocation.planning.outcome import outcome_of
@@ -93,6 +94,28 @@ def test_a_small_account_with_losses_is_solved_to_the_end(seed):
     plan = plan_facts(an_account(seed, lines=3 + seed % 4))
 
     assert plan.status == Status.OPTIMAL
+
+
+def test_a_withdrawal_that_no_sale_within_the_cap_on_taxes_can_pay_is_refused_with_what_conflicts():
+    lots = {
+        "S2": [{"quantity": "8", "unit_cost": "0", "acquired": "2022-06-04"}],
+        "S0": [{"quantity": "0.04", "unit_cost": "60000", "acquired": "2024-03-01"}],
+    }
+    positions = [{"symbol": symbol, "quantity": own[0]["quantity"], "lots": own} for symbol, own in lots.items()]
+    request = {
+        "accounts": [{"id": "main", "cash_flow": "-1000", "positions": positions}],
+        "securities": {"S2": {"price": "800"}, "S1": {"price": "2000"}, "S0": {"price": "200000", "increment": "0.01"}},
+        "target": {"weights": {"S2": "0.29", "S1": "0.03", "S0": "0.68"}},
+        # Two of S2 gain 1,600.00 in the long term; one step of S0 gains 1,400.00 in the short.
+        "rules": {
+            "taxes": {"short_term_rate": "0.37", "long_term_rate": "0.2", "as_of": "2025-02-28", "max_tax": "319.99"}
+        },
+    }
+
+    with pytest.raises(InfeasibleError) as refusal:
+        plan_facts(read_request(json.dumps(request)).to_facts())
+
+    assert set(refusal.value.culprits) == {"max_tax", "cash_flow", "main"}
 
 
 def test_thirty_lines_under_a_cap_on_taxes_are_solved_to_the_end():

@@ -153,7 +153,7 @@ class _Hunt:
     def _phi(self, side: _Side, regret: float) -> Fraction:
         """The φ of a cost beyond the bound of a side, in the grains asked, a little less for what floats may be off."""
         bound = Fraction(side.tariff.bound, self.model.units.whole * self.model.unit)
-        return bound + Fraction(regret * (1 - 1e-9)) / self.model.unit if regret < float("inf") else bound
+        return bound + Fraction(regret * (1 - 1e-9)) / self.model.unit
 
 
 def _is_one_problem(question: Question) -> bool:

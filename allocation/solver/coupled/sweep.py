@@ -100,7 +100,8 @@ class Sweep:
             self._work += len(pick)
             reached = states[parent] + table[pick]
             prospects = self._prospects(reached, position + 1)
-            kept = prospects <= self._limit + self._margin
+            # Without a limit too, what breaks a rule for certain leads nowhere.
+            kept = (prospects <= self._limit + self._margin) & (prospects < np.inf)
             found.append((reached[kept], prospects[kept]))
             parents.append(parent[kept])
             picks.append(pick[kept])
@@ -182,7 +183,7 @@ class Sweep:
         return replace(way, regret=way.regret + more, short=short, long=long)
 
     def _drop(self, prospect: float) -> None:
-        if self._unseen is None or prospect < self._unseen:
+        if prospect < (np.inf if self._unseen is None else self._unseen):
             self._unseen = prospect
 
     def _table(self, index: int, ways: list[Way]) -> Floats:
