@@ -138,6 +138,21 @@ class MissingPriceError(AllocationError):
         )
 
 
+class MissingRateError(AllocationError):
+    """Money in a currency that nobody can tell in the account's own."""
+
+    code = "FX_UNAVAILABLE"
+
+    def __init__(self, pairs: Iterable[str], reasons: Iterable[str] = ()) -> None:
+        names = tuple(pairs)
+        because = "".join(f"{reason} " for reason in reasons)
+        super().__init__(
+            f"No exchange rate for {listed(names)}. {because}Refresh rates, or enter "
+            f"{'the rate' if len(names) == 1 else 'the rates'} by hand.",
+            names,
+        )
+
+
 class BadPriceError(AllocationError):
     """A price that is zero, negative, not finite or absurd."""
 

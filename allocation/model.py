@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from allocation.errors import BadPriceError, CurrencyError, DuplicateSymbolError, HoldingError, NumberError, SymbolError
 
@@ -162,7 +163,12 @@ class RecentSale:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """What one account holds at one moment: positions, settled cash, what was set aside, and recent sales at a loss."""
+    """What one account holds at one moment: positions, settled cash, what was set aside, and recent sales at a loss.
+
+    Attributes:
+        cash: settled cash in the account's own currency.
+        balances: settled cash in other currencies, by code; below zero what is owed.
+    """
 
     account: Account
     positions: tuple[Position, ...]
@@ -170,9 +176,18 @@ class Portfolio:
     as_of: datetime | None = None
     set_aside: tuple[SetAside, ...] = ()
     recent_sales: tuple[RecentSale, ...] = ()
+    balances: Mapping[str, Decimal] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         refuse_duplicates(f"Account {self.account.name}", (p.symbol for p in self.positions))
+        in_order = {check_currency(code): self.balances[code] for code in sorted(self.balances)}
+        object.__setattr__(self, "balances", MappingProxyType(in_order))
+        if self.account.currency in in_order:
+            raise CurrencyError(
+                f"Account {self.account.name} names its own {self.account.currency} among its other currencies. "
+                "Count that money in its cash.",
+                (self.account.currency,),
+            )
 
     @property
     def quantities(self) -> dict[str, Decimal]:

@@ -18,7 +18,12 @@ from allocation.targets import TargetAllocation
 from allocation.trail import EventKind
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-HELD = Portfolio(Account("main", "Main"), (Position("VTI", Decimal(10)), Position("BND", Decimal(5))), Decimal(100))
+HELD = Portfolio(
+    Account("main", "Main"),
+    (Position("VTI", Decimal(10)), Position("BND", Decimal(5))),
+    Decimal(100),
+    balances={"EUR": Decimal(20)},
+)
 WANTED = TargetAllocation.of({"VTI": "0.6", "BND": "0.4"})
 REFUSALS = (EventKind.ACCOUNT_REFUSED, EventKind.ACTION_REFUSED, EventKind.INVITATION_REFUSED)
 

@@ -28,7 +28,7 @@ WITHOUT_POLICIES = {
     "audit_event",
     "quote",
 }
-OF_ANNS_ACCOUNT = ("account", "position", "target", "target_weight")
+OF_ANNS_ACCOUNT = ("account", "balance", "position", "target", "target_weight")
 
 
 @pytest.fixture

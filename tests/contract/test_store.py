@@ -64,6 +64,7 @@ def main_account(**changes: object) -> Portfolio:
         D("-1250.00"),
         NOON,
         (SetAside("AAPL 200C 2027", "an option", D("-12.5")), SetAside("Bond", "no price")),
+        balances={"USD": D("1000.10"), "JPY": D(-12000), "CHF": D("0.000000000001")},
     )
     return replace(whole, **changes)
 
@@ -134,7 +135,7 @@ def test_importing_again_replaces_the_holdings_and_keeps_the_target(kept: Kept) 
     target = TargetAllocation.of({"VTI": "0.6"})
     kept.store.save_portfolios(kept.ann, [main_account()])
     kept.store.save_target(kept.ann, "main", target)
-    again = main_account(positions=(Position("BND", D(7)),), set_aside=(), cash=D(3))
+    again = main_account(positions=(Position("BND", D(7)),), set_aside=(), cash=D(3), balances={"GBP": D(5)})
 
     kept.store.save_portfolios(kept.ann, [again])
 

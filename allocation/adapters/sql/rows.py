@@ -77,6 +77,16 @@ def set_aside_of(row: RowMapping) -> SetAside:
     return SetAside(row["description"], row["reason"], row["value"])
 
 
+def balance_rows(balances: Mapping[str, Decimal], key: Row) -> list[Row]:
+    """One row for each currency."""
+    return [{**key, "currency": currency, "amount": amount} for currency, amount in balances.items()]
+
+
+def balances_of(rows: Iterable[RowMapping]) -> dict[str, Decimal]:
+    """The balances of their rows."""
+    return {row["currency"]: row["amount"] for row in rows}
+
+
 def weight_rows(target: TargetAllocation, key: Row) -> list[Row]:
     """One row for each weight, in order, then one for each line that is locked without a weight."""
     weights: dict[str, Decimal | None] = dict(target.weights)

@@ -66,9 +66,10 @@ class SqlStore:
         with self._reaching(user_id, account_id, Verb.SEE) as (connection, found):
             row = _row(connection, found)
             aside = _lines(connection, tables.set_aside, found.key)
+            balances = rows.balances_of(_lines(connection, tables.balance, found.key))
             positions = _positions(connection, found.key)
-        account = found.shown(rows.account_of(row))
-        return Portfolio(account, positions, row["cash"], row["as_of"], tuple(map(rows.set_aside_of, aside)))
+        account, aside_lines = found.shown(rows.account_of(row)), tuple(map(rows.set_aside_of, aside))
+        return Portfolio(account, positions, row["cash"], row["as_of"], aside_lines, balances=balances)
 
     def save_portfolios(self, user_id: str, portfolios: Iterable[Portfolio]) -> None:
         """Save all of them or none. An account that exists already gets the new holdings and keeps its target."""
@@ -199,6 +200,7 @@ def _save(connection: Connection, user_id: str, portfolio: Portfolio, imported_a
     else:
         require_at_work(connection, user_id)
         connection.execute(upsert(tables.account, connection), {"user_id": user_id, **fresh})
+    _replace_lines(connection, tables.balance, key, rows.balance_rows(portfolio.balances, key))
     # The old lots go with their positions.
     _replace_lines(connection, tables.position, key, rows.position_rows(portfolio.positions, key))
     _replace_lines(connection, tables.tax_lot, key, rows.lot_rows(portfolio.positions, key))

@@ -210,6 +210,15 @@ account_share = Table(
     CheckConstraint(_ROLES, name="role"),
 )
 
+# Cash in other currencies than the account's own.
+balance = Table(
+    "balance",
+    metadata,
+    *_of_account(),
+    Column("currency", PlainText, primary_key=True),
+    Column("amount", ExactDecimal, nullable=False),
+)
+
 position = Table(
     "position",
     metadata,
