@@ -65,10 +65,13 @@ LAYERS = {
 ADAPTER_LIBRARIES = {
     "adapters.sql": ("sqlalchemy", "alembic"),
     "adapters.yahoo": ("yfinance", "curl_cffi"),
+    "adapters.ecb": ("currency_converter",),
     "adapters.exchange_days": ("exchange_calendars", "pandas"),
     "adapters.importers": ("openpyxl",),
     "adapters.aes_vault": ("cryptography",),
     "adapters.key_ring": ("keyring",),
+    "adapters.broker_wire": ("httpx",),
+    "adapters.etrade": ("oauthlib",),
 }
 # A plan offers itself as a dictionary, a table and a CSV; it asks `report` for them, and only then.
 LAZY_EXCEPTIONS = {("allocation.trade_plan", "allocation.report")}
