@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from allocation.adapters.aes_vault import AesVault, key_id_of
 from allocation.adapters.demo import demo_store, demo_user
+from allocation.adapters.ecb import EcbRates
 from allocation.adapters.exchange_days import ExchangeDays
 from allocation.adapters.importers import TEMPLATE, read_accounts
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
@@ -55,7 +56,7 @@ class Workbench:
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
-        return demo_user(), demo_store(), Market(None, MemoryQuoteCache(), sample_quotes())
+        return demo_user(), demo_store(), Market(None, MemoryQuoteCache(), sample_quotes(), reference=EcbRates())
 
 
 def workbench(settings: Settings) -> Workbench:
@@ -72,7 +73,7 @@ def workbench(settings: Settings) -> Workbench:
         SqlDirectory(database),
         SqlStore(database, trail),
         SqlTeams(database, trail),
-        Market(_quote_source(settings), SqlQuoteCache(database), sessions=ExchangeDays()),
+        Market(_quote_source(settings), SqlQuoteCache(database), sessions=ExchangeDays(), reference=EcbRates()),
         trail,
         vault,
         SqlCredentials(database),

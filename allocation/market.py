@@ -10,7 +10,16 @@ from allocation.exchanges import Weekdays, exchange_of
 from allocation.flights import Flights
 from allocation.guard import DoubtfulPriceError, PriceCode, refuse_leap, refuse_old, way_out
 from allocation.model import Portfolio, PriceSource, Quote
-from allocation.ports import QuoteAnswer, QuoteCache, QuoteFailure, QuoteFault, QuoteSource, TradingSessions
+from allocation.pairs import RateAnswer, pair_symbols, rates_at_hand
+from allocation.ports import (
+    QuoteAnswer,
+    QuoteCache,
+    QuoteFailure,
+    QuoteFault,
+    QuoteSource,
+    RateSource,
+    TradingSessions,
+)
 from allocation.price_text import failure_sentences
 
 FRESH_FOR = timedelta(seconds=60)  # a quote fetched less than this ago is not fetched again
@@ -66,8 +75,10 @@ class Market:
         cache: QuoteCache,
         samples: Mapping[str, Quote] | None = None,
         sessions: TradingSessions | None = None,
+        reference: RateSource | None = None,
     ) -> None:
         self._source = source
+        self._reference = reference
         self._sessions = sessions or Weekdays()
         self._recent = _RecentQuotes(cache)
         self._samples = dict(samples or {})
@@ -101,12 +112,29 @@ class Market:
         }
         return {symbol: quote for symbol, quote in best.items() if quote is not None}
 
+    def rates(self, currencies: Iterable[str], base: str, manual: Mapping[str, Quote] | None = None) -> RateAnswer:
+        """The rates at hand that tell money of these currencies in one: by hand, else the newest known.
+
+        Args:
+            manual: what the user entered by hand, by symbol; the rate of a pair stands under `pairs.pair_symbol`.
+        """
+        codes = tuple(dict.fromkeys((*currencies, base)))
+        reference = self._reference.rates(codes) if self._reference else ()
+        return rates_at_hand(codes, base, (manual or {}, self._recent.load(pair_symbols(codes, base))), reference)
+
     def sessions_missed(self, quotes: Iterable[Quote], now: datetime) -> dict[str, int]:
         """By symbol, how many sessions of its exchange began after a price was struck and are over by now."""
         return {quote.symbol: self._missed(quote, now) for quote in quotes if quote.source != PriceSource.SAMPLE}
 
     def refresh(
-        self, symbols: Iterable[str], now: datetime, *, force: bool = False, known: Mapping[str, Quote] | None = None
+        self,
+        symbols: Iterable[str],
+        now: datetime,
+        *,
+        force: bool = False,
+        known: Mapping[str, Quote] | None = None,
+        currencies: Iterable[str] = (),
+        base: str = "",
     ) -> QuoteAnswer:
         """Fetch current quotes within the source's deadline and keep the good ones in the cache.
 
@@ -117,8 +145,19 @@ class Market:
 
         Args:
             known: what the user has for these symbols. A price entered by hand can confirm a jump.
+            currencies: what money is held in besides; asked for with the prices, as pairs with `base`.
+            base: the currency in which everything is to be told; empty where no rates are wanted.
         """
-        answers = self._flights.ask(symbols, lambda mine: self._refresh(mine, now, force, known or {}))
+        if not base:
+            return self._together(symbols, now, force, known or {})
+        expected = pair_symbols((*currencies, *(quote.currency for quote in (known or {}).values())), base)
+        answer = self._together((*symbols, *expected), now, force, known or {})
+        met = pair_symbols((quote.currency for symbol, quote in answer.quotes.items() if symbol not in expected), base)
+        surprising = [pair for pair in met if pair not in expected]
+        return _joined(answer, self._together(surprising, now, force, known or {})) if surprising else answer
+
+    def _together(self, symbols: Iterable[str], now: datetime, force: bool, known: Mapping[str, Quote]) -> QuoteAnswer:
+        answers = self._flights.ask(symbols, lambda mine: self._refresh(mine, now, force, known))
         return QuoteAnswer(
             {s: answer.quotes[s] for theirs, answer in answers for s in theirs if s in answer.quotes},
             {s: answer.failures[s] for theirs, answer in answers for s in theirs if s in answer.failures},
@@ -219,6 +258,10 @@ def _reason_to_pause(answer: QuoteAnswer) -> QuoteFault | None:
     if answer.quotes:
         return None
     return next((fault for fault in _OUT_OF_REACH if fault in faults), None)
+
+
+def _joined(first: QuoteAnswer, second: QuoteAnswer) -> QuoteAnswer:
+    return QuoteAnswer({**first.quotes, **second.quotes}, {**first.failures, **second.failures})
 
 
 def _refused(symbols: Iterable[str], fault: QuoteFault, message: str, retry_at: datetime | None = None) -> QuoteAnswer:

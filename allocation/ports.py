@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from allocation.authorisation import Role, Verb
+from allocation.currencies import Rate
 from allocation.guard import PriceCode
 from allocation.model import Account, Portfolio, Quote
 from allocation.targets import TargetAllocation
@@ -69,8 +70,16 @@ class QuoteAnswer:
 class QuoteSource(Protocol):
     """Somewhere prices come from. Never raises for a symbol it cannot price; says so in the answer."""
 
-    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
-        """Current quotes, fetched together, within the source's own deadline."""
+    def quotes(self, symbols: Iterable[str], within: float | None = None) -> QuoteAnswer:
+        """Current quotes, fetched together, within the source's own deadline or so many seconds, if that is less."""
+        ...
+
+
+class RateSource(Protocol):
+    """Somewhere reference rates come from that need no network."""
+
+    def rates(self, currencies: Iterable[str]) -> tuple[Rate, ...]:
+        """The rates known for these currencies, each with its time; none for a currency that is not known."""
         ...
 
 

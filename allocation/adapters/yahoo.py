@@ -13,6 +13,7 @@ from allocation.adapters.yahoo_chart import NoPriceError, failure, read_chart, r
 from allocation.exchanges import exchange_of
 from allocation.guard import DoubtfulPriceError, PriceCode, refuse_old
 from allocation.model import Quote
+from allocation.pairs import pair_of
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, TradingSessions
 
 if TYPE_CHECKING:
@@ -49,18 +50,18 @@ class YahooSource:
         self._session: YahooSession | None = None
         self._temporary: TemporaryDirectory[str] | None = None
 
-    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+    def quotes(self, symbols: Iterable[str], within: float | None = None) -> QuoteAnswer:
         """Current quotes under the caller's spelling, and for every other symbol the reason."""
         wanted = tuple(dict.fromkeys(symbols))
-        tickers = {symbol: ticker for symbol in wanted if (ticker := yahoo_ticker(symbol))}
+        tickers = {symbol: ticker for symbol in wanted if (ticker := _spelled(symbol))}
         failures = {symbol: _not_a_ticker(symbol) for symbol in wanted if symbol not in tickers}
-        answers = self._fetch(tickers) if tickers else []
+        answers = self._fetch(tickers, min(within or self._deadline, self._deadline)) if tickers else []
         failures |= {answer.symbol: answer for answer in answers if isinstance(answer, QuoteFailure)}
         return QuoteAnswer({answer.symbol: answer for answer in answers if isinstance(answer, Quote)}, failures)
 
-    def _fetch(self, tickers: Mapping[str, str]) -> list[Quote | QuoteFailure]:
+    def _fetch(self, tickers: Mapping[str, str], deadline: float) -> list[Quote | QuoteFailure]:
         session = self._open()
-        return _Batch(session, tickers, self._deadline, self._clock(), self._sessions).run(self._workers)
+        return _Batch(session, tickers, deadline, self._clock(), self._sessions).run(self._workers)
 
     def _open(self) -> "YahooSession":
         from allocation.adapters.yahoo_session import YahooSession  # noqa: PLC0415  yfinance takes seconds to import
@@ -188,6 +189,11 @@ class _Batch:
             QuoteFault.TIMEOUT: f"Yahoo did not answer for {symbol} within {self._deadline:g} seconds.",
         }
         return QuoteFailure(symbol, fault, sentences[fault], retry_at=retry_at)
+
+
+def _spelled(symbol: str) -> str:
+    """Yahoo's spelling; that of a currency pair is our own."""
+    return symbol if pair_of(symbol) else yahoo_ticker(symbol)
 
 
 def _not_a_ticker(symbol: str) -> QuoteFailure:

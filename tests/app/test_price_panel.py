@@ -28,7 +28,7 @@ class FakeYahoo:
         self.fault = fault
         self.asked: list[tuple[str, ...]] = []
 
-    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+    def quotes(self, symbols: Iterable[str], _within: float | None = None) -> QuoteAnswer:
         wanted = tuple(symbols)
         self.asked.append(wanted)
         time = datetime.now(UTC) - timedelta(minutes=2, seconds=30)

@@ -34,7 +34,7 @@ ACCOUNT = "family-brokerage"
 class SampleSource:
     """A quote source that knows the sample prices."""
 
-    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+    def quotes(self, symbols: Iterable[str], _within: float | None = None) -> QuoteAnswer:
         known, wanted = sample_quotes(), tuple(symbols)
         failures = {s: QuoteFailure(s, QuoteFault.UNKNOWN_SYMBOL, f"No {s}.") for s in wanted if s not in known}
         return QuoteAnswer({s: known[s] for s in wanted if s in known}, failures)

@@ -34,7 +34,7 @@ class Told:
     def __init__(self, text: str, now: datetime = SUNDAY) -> None:
         self.text, self.now = text, now
 
-    def quotes(self, _symbols: object) -> QuoteAnswer:
+    def quotes(self, _symbols: object, _within: float | None = None) -> QuoteAnswer:
         try:
             return QuoteAnswer({"X.L": read_chart("X.L", "X.L", 200, self.text, self.now)}, {})
         except NoPriceError as error:

@@ -37,7 +37,7 @@ class FakeYahoo:
         self.fault = fault
         self.asked: list[tuple[str, ...]] = []
 
-    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+    def quotes(self, symbols: Iterable[str], _within: float | None = None) -> QuoteAnswer:
         wanted = tuple(symbols)
         self.asked.append(wanted)
         failures = {s: QuoteFailure(s, self.fault, f"No {s}.") for s in wanted if s not in self.prices}
@@ -393,7 +393,7 @@ class SlowYahoo(FakeYahoo):
         super().__init__(*quotes)
         self.called, self.go = Event(), Event()
 
-    def quotes(self, symbols: Iterable[str]) -> QuoteAnswer:
+    def quotes(self, symbols: Iterable[str], _within: float | None = None) -> QuoteAnswer:
         answer = super().quotes(symbols)
         self.called.set()
         assert self.go.wait(10)

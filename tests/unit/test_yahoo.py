@@ -90,7 +90,7 @@ def test_an_exchange_suffix_is_no_share_class(symbol: str) -> None:
 
 @pytest.mark.parametrize(
     "symbol",
-    ["", "CASH SWEEP", "EURUSD=X", "../../v8/finance", "AAPL/../X", "AAPL%2F..", "http://169.254.169.254/", "SPAXX**",
+    ["", "CASH SWEEP", "EURUSD=F", "EUREUR=X", "../../v8/finance", "AAPL/../X", "AAPL%2F..", "http://169.254.169.254/", "SPAXX**",
      "US0378331005", "A" * 64, "АAPL", "AAPL?x=1", "AAPL#"],
 )  # fmt: skip
 def test_what_cannot_be_a_ticker_never_reaches_the_network(yahoo: YahooStub, source: YahooSource, symbol: str) -> None:
