@@ -108,3 +108,11 @@ def test_an_activity_of_json_that_is_no_number_is_named_by_its_place():
 
     assert "Activity 1" in file.problems[0].reason
     assert file.portfolios[0].cash == Decimal(5)
+
+
+def test_activities_without_the_source_of_their_prices_are_known_by_the_code_of_the_symbol():
+    text = "Date,Code,Currency,Price,Quantity,Action,Fee\n12/12/2025,VTI,USD,300.50,2,buy,1\n"
+
+    portfolio = read_accounts(text.encode(), "x", NOW).portfolios[0]
+
+    assert portfolio.positions[0].lots == (TaxLot(Decimal(2), Decimal("301"), date(2025, 12, 12)),)

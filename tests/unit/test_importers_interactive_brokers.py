@@ -174,3 +174,40 @@ def test_documents_that_cannot_be_read_are_refused_with_a_sentence(text: str, sa
 def test_more_elements_than_any_statement_has_are_refused():
     with pytest.raises(ImportFileError, match="200,000 elements"):
         read_xml("<a>" + "<b/>" * MOST_ELEMENTS + "</a>", "statement")
+
+
+# ── The Flex query as CSV ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_query_with_section_codes_gives_positions_with_lots_and_agrees_with_its_newest_total():
+    file = read("interactivebrokers_flex_codes.csv")
+
+    held = file.portfolios[0].positions[0]
+    assert (held.symbol, held.quantity, held.quote.price if held.quote else None) == ("BRK.B", 5, Decimal("480.7"))
+    assert held.lots == (
+        TaxLot(Decimal(2), Decimal(250), date(2020, 1, 2)),
+        TaxLot(Decimal(3), Decimal("333.66666667"), date(2021, 3, 4)),
+    )
+    assert (file.portfolios[0].cash, file.reconciliations[0].file_total) == (Decimal("1000.25"), 3408)
+    assert file.is_complete
+
+
+def test_a_query_without_section_codes_tells_its_sections_by_their_columns():
+    file = read("interactivebrokers_flex_plain.csv")
+
+    portfolio = file.portfolios[0]
+    assert (portfolio.quantities, portfolio.cash) == ({"VTI": Decimal(10)}, Decimal("12.5"))
+    assert [(line.reason, line.value) for line in portfolio.set_aside] == [
+        ("An option: it is kept out of the plan.", Decimal(-400))
+    ]
+    assert file.notes == ("1 lines of sections other than positions, cash and totals were left out.",)
+
+
+def test_a_query_of_trades_alone_says_which_sections_it_needs():
+    with pytest.raises(ImportFileError, match="no Open Positions and no Cash Report"):
+        read_text('"ClientAccountID","CurrencyPrimary","AssetClass","Symbol","TradeID"\n"U1","USD","STK","VTI","1"\n')
+
+
+def test_a_line_of_a_query_that_is_longer_than_its_header_is_refused_by_number():
+    with pytest.raises(ImportFileError, match="Line 2 has 4 fields, its header 3"):
+        read_text('"ClientAccountID","CurrencyPrimary","EndingCash"\n"U1","USD","1","234"\n')

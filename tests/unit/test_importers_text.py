@@ -54,7 +54,7 @@ def zipped() -> bytes:
         (b"symbol,quantity\nVTI\n", "line 2 (1 fields, the header has 2)"),
         (b"hello", "No header of a known format"),
         (b"Date,Action,Symbol,Quantity,Price\n2026-01-02,Buy,VTI,3,250\n", "list of transactions"),
-        (b"symbol" + b"," * 64 + b"\n", "65 columns"),
+        (b"symbol" + b"," * 256 + b"\n", "257 columns"),
         (b"symbol,quantity\n" + b"VTI,1\n" * 10_001, "more than 10,000 rows"),
         (b"x" * 20_001, "characters"),
         (b"x" * (LARGEST_FILE + 1), "larger than 5 MB"),

@@ -72,3 +72,19 @@ def test_an_activity_type_that_is_not_known_is_listed():
     file = read_text(HEADER + "2025-01-02,VTI,2,SHORTED,250,USD,0,\n2025-01-02,BND,2,BUY,72,USD,0,\n")
 
     assert "SHORTED" in file.problems[0].reason
+
+
+def test_the_columns_of_its_own_sample_are_known_and_a_reinvested_dividend_buys_units():
+    text = (
+        "date,type,symbol,instrumentType,quantity,unit_price,currency,fee,amount,comment,fxRate,subtype\n"
+        "2026-01-02,DEPOSIT,,,,,USD,,1000,,,\n"
+        "2026-01-05,BUY,VTI,EQUITY,2,300,USD,1,,,,\n"
+        "2026-03-05,DIVIDEND,VTI,EQUITY,0.5,310,USD,,155,,,DRIP\n"
+        "2026-06-05,DIVIDEND,VTI,EQUITY,2.5,0.8,USD,,,,,QUALIFIED\n"
+    )
+
+    portfolio = read_accounts(text.encode(), "x", NOW).portfolios[0]
+
+    assert portfolio.quantities == {"VTI": Decimal("2.5")}
+    assert portfolio.positions[0].lots[1].unit_cost == 310
+    assert portfolio.cash == Decimal(1000 - 601 + 2)

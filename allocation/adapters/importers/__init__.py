@@ -9,6 +9,7 @@ from allocation.adapters.importers import (
     etrade,
     fidelity,
     flex,
+    flex_csv,
     generic,
     ghostfolio,
     ghostfolio_csv,
@@ -61,6 +62,7 @@ DOCUMENTS: tuple[Document, ...] = (flex, ofx, ghostfolio)
 # The first format that knows the header reads the file.
 FORMATS: tuple[Format, ...] = (
     ibkr,
+    flex_csv,
     fidelity,
     vanguard,
     etrade,

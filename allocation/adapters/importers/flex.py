@@ -26,6 +26,7 @@ from allocation.errors import ImportFileError, NumberError
 
 NAME = BROKER
 _BASE = "BASE_SUMMARY"
+_BASE_LEVEL = "BASECURRENCY"
 
 
 def matches(text: str) -> bool:
@@ -36,7 +37,15 @@ def matches(text: str) -> bool:
 def read(text: str, reading: Reading) -> None:
     """Read every statement of the answer."""
     root = read_xml(text, "Flex query")
-    statements = list(root.all("FlexStatement"))
+    read_statements(list(root.all("FlexStatement")), reading)
+
+
+def read_statements(statements: Sequence[Element], reading: Reading) -> None:
+    """Read statements as the XML has them; the CSV form of a query is turned into the same elements.
+
+    Raises:
+        ImportFileError: none of them has positions or cash.
+    """
     if not any(True for statement in statements for _ in statement.all("OpenPosition")) and not any(
         True for statement in statements for _ in statement.all("CashReportCurrency")
     ):
@@ -104,9 +113,9 @@ def _told(element: Element, number: str) -> Told:
 
 def _take_cash(report: Sequence[Element], number: str, base: str, reading: Reading) -> None:
     """The ending cash of every currency, or of all in the base currency where the query has no more."""
-    by_currency = [element for element in report if element.attributes.get("currency") != _BASE]
+    by_currency = [element for element in report if not _is_of_all(element)]
     for element in by_currency or report:
-        told = element.attributes.get("currency", "")
+        told = _BASE if _is_of_all(element) else element.attributes.get("currency", "")
         account = part_of(
             reading, element.attributes.get("accountId", "") or number, base if told in ("", _BASE) else told
         )
@@ -116,6 +125,12 @@ def _take_cash(report: Sequence[Element], number: str, base: str, reading: Readi
             account.problem(Line(element.line, f"{told} {element.attributes.get('endingCash', '')}", ""), str(error))
             continue
         take_cash(account, amount or Decimal(0), element.line)
+
+
+def _is_of_all(element: Element) -> bool:
+    """Whether a line of the cash report is that of all currencies together."""
+    level = element.attributes.get("levelOfDetail", "").upper()
+    return element.attributes.get("currency") == _BASE or level == _BASE_LEVEL
 
 
 def _settle_total(statement: Element, number: str, base: str, reading: Reading) -> None:

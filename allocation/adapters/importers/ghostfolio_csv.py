@@ -35,11 +35,12 @@ _LEFT_OUT = frozenset({"dividend", "fee", "interest", "item", "liability"})
 
 
 def detect(rows: Sequence[Row]) -> Row | None:
-    """The header, which alone among lists of activities names the source of the prices."""
+    """The header: alone among lists of activities it names the source of the prices, or calls the symbol Code."""
     first = next((row for row in rows if row.filled), None)
     names = set(header_names(first)) if first else set()
     sourced = bool(names & set(_COLUMNS["source"])) and bool(names & set(_COLUMNS["kind"]))
-    return first if sourced and "date" in names else None
+    told = {"code", "action"} <= names and all(names & set(_COLUMNS[ours]) for ours in ("price", "quantity"))
+    return first if "date" in names and (sourced or told) else None
 
 
 def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from allocation.errors import ImportFileError, listed
 
 MOST_ROWS = 10_000
-MOST_COLUMNS = 64
+MOST_COLUMNS = 256  # a Flex query with every field of its trades has more than a hundred
 _BLANKS = re.compile(r"[\s_]+")
 
 

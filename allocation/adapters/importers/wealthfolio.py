@@ -1,4 +1,4 @@
-"""Wealthfolio's activities as CSV: date, symbol, quantity, activityType, unitPrice, currency, fee, amount.
+"""Wealthfolio's activities as CSV: date, symbol, quantity, activityType (or type), unitPrice, currency, fee, amount, subtype.
 
 The columns and types are those of Wealthfolio's import and export (wealthfolio.app/docs/guide/csv-import and
 /docs/concepts/activity-types); exports name them assetSymbol and accountName as well. Cash is the symbol `$CASH-USD`.
@@ -25,7 +25,8 @@ _COLUMNS = {
     "date": ("date", "activitydate", "activity date"),
     "symbol": ("symbol", "assetsymbol", "asset symbol", "assetid", "asset id"),
     "name": ("assetname", "asset name"),
-    "kind": ("activitytype", "activity type"),
+    "kind": ("activitytype", "activity type", "type"),
+    "subtype": ("subtype",),
     "quantity": ("quantity",),
     "price": ("unitprice", "unit price"),
     "currency": ("currency",),
@@ -39,6 +40,8 @@ _IN = frozenset({"DEPOSIT", "TRANSFER_IN", "DIVIDEND", "INTEREST", "CREDIT"})
 _OUT = frozenset({"WITHDRAWAL", "TRANSFER_OUT", "TAX"})
 _UNITS_IN = frozenset({"ADD_HOLDING", "TRANSFER_IN"})
 _UNITS_OUT = frozenset({"REMOVE_HOLDING", "TRANSFER_OUT"})
+# Income paid in units: Wealthfolio books the income and a purchase of the same worth.
+_REINVESTED = frozenset({("DIVIDEND", "DRIP"), ("INTEREST", "STAKING_REWARD")})
 _CASH = "$CASH"
 _NOTHING = Decimal(0)
 
@@ -48,6 +51,7 @@ class _Activity:
     """One line in numbers, none of them below zero."""
 
     kind: str
+    subtype: str
     symbol: str
     quantity: Decimal
     price: Decimal
@@ -61,10 +65,11 @@ class _Activity:
 
 
 def detect(rows: Sequence[Row]) -> Row | None:
-    """The header, which writes its words together."""
+    """The header: a date, a type of activity, a unit price and a fee, the words often written together."""
     first = next((row for row in rows if row.filled), None)
     names = set(header_names(first)) if first else set()
-    return first if names & set(_COLUMNS["kind"]) and names & set(_COLUMNS["price"]) else None
+    told = all(names & set(_COLUMNS[ours]) for ours in ("date", "kind", "price"))
+    return first if told and ("type" not in names or "fee" in names) else None
 
 
 def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
@@ -101,6 +106,7 @@ def _activity(row: Row, columns: Columns, factor: Decimal) -> _Activity:
     amount = amounts["amount"]
     return _Activity(
         columns.cell(row, "kind").upper(),
+        columns.cell(row, "subtype").upper(),
         "" if symbol.upper().startswith(_CASH) else symbol,
         amounts["quantity"] or _NOTHING,
         (amounts["price"] or _NOTHING) * factor,
@@ -114,6 +120,9 @@ def _movement(activity: _Activity, row: Row, day: date) -> Movement:
     nothing = Movement(row.number, row.text, day)
     units = replace(nothing, symbol=activity.symbol)
     quantity, worth = activity.quantity, activity.quantity * activity.price
+    if (activity.kind, activity.subtype) in _REINVESTED and quantity:
+        cost = bought(quantity, activity.price, activity.fee)
+        return replace(units, quantity=quantity, cost=cost, cash=activity.money - cost)
     if activity.kind == "BUY":
         cost = bought(quantity, activity.price, activity.fee)
         return replace(units, quantity=quantity, cost=cost, cash=-cost)
