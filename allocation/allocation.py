@@ -52,6 +52,7 @@ def plan_for(
     wanted = target or session.accounts.get_target_allocation()
     if wanted is None:
         raise TargetError(f"{portfolio.account.name} has no target yet. Set one on the Rebalance page.", ("target",))
+    wanted = wanted.spelled_as(portfolio.symbols)
     symbols = dict.fromkeys((*portfolio.symbols, *wanted.weights))
     quotes = session.market.known(symbols, portfolio, session.store.manual_prices(session.user.id))
     given = rules or Rules()

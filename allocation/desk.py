@@ -16,6 +16,7 @@ from allocation.errors import (
 )
 from allocation.model import Portfolio, Position, Quote, parse_symbol
 from allocation.money import plain, to_decimal
+from allocation.symbols import canonical, clean
 from allocation.targets import SUM_TOLERANCE, TargetAllocation
 from allocation.trade_plan import Snapshot, TradePlan
 from allocation.valuation import Valuation, value_portfolio
@@ -184,10 +185,10 @@ def add_symbol(draft: Draft, text: str, present: Iterable[str]) -> Draft:
 
     Raises:
         SymbolError: no exchange writes a symbol like this.
-        DuplicateSymbolError: the line is there already.
+        DuplicateSymbolError: the line is there already, under this spelling or another.
     """
-    symbol = parse_symbol(text).upper()
-    if symbol in {s.upper() for s in present}:
+    symbol = parse_symbol(clean(text)).upper()
+    if canonical(symbol) in map(canonical, present):
         raise DuplicateSymbolError("The desk", (symbol,))
     return replace(draft, extra=(*draft.extra, symbol))
 

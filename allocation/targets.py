@@ -1,6 +1,6 @@
 """What the user wants to own: a weight for each security, the rest in cash."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -9,6 +9,7 @@ from types import MappingProxyType
 from allocation.errors import TargetError, TargetSumError, listed, read_each
 from allocation.model import parse_symbol, refuse_duplicates
 from allocation.money import Number, plain, to_decimal
+from allocation.symbols import spelled_alike
 
 # Weights within this distance of 1 are taken as summing to exactly 1 (rounded percentages of a whole).
 SUM_TOLERANCE = Decimal("0.000001")
@@ -38,6 +39,12 @@ class TargetAllocation:
         symbols = read_each(parse_symbol, weights)
         read = read_each(lambda named: to_decimal(named[1], f"The target weight of {named[0]}"), weights.items())
         return cls(dict(zip(symbols, read, strict=True)), locked)
+
+    def spelled_as(self, held: Iterable[str]) -> "TargetAllocation":
+        """The same target in the account's own spelling, where it is certain: BRK.B wanted and BRK-B held are one line."""
+        ours = spelled_alike((*self.weights, *sorted(self.locked - self.weights.keys())), held)
+        weights = {ours[symbol]: weight for symbol, weight in self.weights.items()}
+        return TargetAllocation(weights, frozenset(ours[symbol] for symbol in self.locked))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))

@@ -61,7 +61,8 @@ class View:
 
 def look_up(session: Session) -> View:
     """The account, its saved target, the prices at hand and the draft; no network."""
-    portfolio, saved = session.accounts.get_portfolio(), session.accounts.get_target_allocation()
+    portfolio, kept = session.accounts.get_portfolio(), session.accounts.get_target_allocation()
+    saved = kept and kept.spelled_as(portfolio.symbols)
     manual = session.store.manual_prices(session.user.id)
 
     def quotes_of(symbols: tuple[str, ...]) -> Mapping[str, Quote]:

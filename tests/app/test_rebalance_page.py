@@ -416,6 +416,16 @@ def test_without_trades_the_page_says_what_is_in_the_way(open_desk: OpenDesk) ->
     assert "Sell only to raise cash" in said(app)
 
 
+def test_a_target_and_a_holding_of_one_security_are_one_line_under_the_accounts_spelling(open_app: OpenApp) -> None:
+    store = store_with(a_portfolio({"BRK B": 8}, 200), target={"BRK.B": "0.5"})
+
+    app = open_page(open_app, PAGE, store, {"BRK B": "100"})
+
+    assert list(rows(app)) == ["BRK B"]
+    assert rows(app)["BRK B"]["target"] == 50
+    assert trades(app) == [("Sell", "BRK B", 3)]
+
+
 # Files and the demo
 
 

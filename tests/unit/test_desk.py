@@ -181,6 +181,8 @@ def test_what_no_exchange_would_write_is_no_symbol(text: str) -> None:
 def test_a_symbol_that_is_there_already_is_not_added_again() -> None:
     with pytest.raises(DuplicateSymbolError, match="VTI"):
         desk.add_symbol(draft(), "vti", SYMBOLS)
+    with pytest.raises(DuplicateSymbolError, match="BRK/B"):
+        desk.add_symbol(draft(), "brk/b", ("BRK-B",))
 
 
 def test_removing_a_line_takes_its_target_and_lock_along() -> None:

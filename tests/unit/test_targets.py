@@ -1,5 +1,6 @@
 """Targets are fractions of one whole."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -62,3 +63,12 @@ def test_a_target_keeps_its_own_copy_of_the_weights():
     weights["VTI"] = 1
 
     assert target.exact_weights["VTI"] == Fraction(1, 2)
+
+
+def test_a_target_takes_the_accounts_spelling_of_a_line_with_its_weight_and_lock():
+    target = TargetAllocation.of({"BRK.B": "0.4", "VTI": "0.6"}, frozenset({"BRK.B", "GLD"}))
+
+    as_held = target.spelled_as(("BRK-B", "BND"))
+
+    assert as_held.weights == {"BRK-B": Decimal("0.4"), "VTI": Decimal("0.6")}
+    assert as_held.locked == {"BRK-B", "GLD"}

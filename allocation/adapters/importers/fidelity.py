@@ -23,6 +23,7 @@ from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Columns, Row, header_names, refuse_ragged, table_below
 from allocation.errors import NumberError
 from allocation.imported import LineProblem
+from allocation.symbols import clean
 
 NAME = "Fidelity"
 
@@ -122,7 +123,7 @@ def _read_row(
     row: Row, columns: Columns, account: AccountDraft, reading: Reading, sums: list[tuple[AccountDraft, Line]]
 ) -> None:
     try:
-        line = read_line(row, columns, _symbol(columns.cell(row, "symbol")))
+        line = read_line(row, columns, clean(columns.cell(row, "symbol")))
         pending = _pending_amount(row, line) if _is_pending(row, columns) else None
     except NumberError as error:
         reading.problems.append(LineProblem(row.number, row.text, str(error), account.id))
@@ -153,11 +154,6 @@ def _number_and_name(both: str) -> tuple[str, str]:
         name, _, number = both.rpartition("-")
     digits = sum(character.isdigit() for character in number)
     return (number, name.strip(" -")) if digits >= _FEWEST_DIGITS else ("", both)
-
-
-def _symbol(printed: str) -> str:
-    """The symbol without the asterisks of core cash; those after a dash belong to an option."""
-    return printed if printed.startswith("-") else printed.rstrip("*")
 
 
 def _is_cash(line: Line, starred: bool) -> bool:
