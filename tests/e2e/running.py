@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 60
@@ -40,6 +40,12 @@ def launch_chromium(playwright: Playwright, path: str | None) -> Browser:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     arguments = [*_QUIET, *(["--no-sandbox"] if root else [])]
     return playwright.chromium.launch(executable_path=path, args=arguments)
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has run and its fonts are there: nothing moves under the pointer any more."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.evaluate("() => document.fonts.ready.then(() => true)")
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.grid import GRID, TRADES, cell, cells, region, trade_rows, type_target
-from tests.e2e.running import RunningApp, running_app
+from tests.e2e.running import RunningApp, running_app, settled
 
 pytestmark = pytest.mark.browser
 
@@ -131,9 +131,8 @@ def test_from_a_brokers_file_to_a_trade_list(accounts: Page, story: Story, tmp_p
         expect(page.get_by_text(said)).to_be_visible()
 
     expect(cell(page, GRID, 0, 0)).to_have_text(story.first)
-    page.wait_for_load_state(
-        "networkidle"
-    )  # the chart and the fonts are there; nothing moves under the pointer any more
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    settled(page)
     type_target(page, "5")
     expect(region(page, TRADES)).to_be_visible()
     assert ("Sell", story.first) in [(side, symbol) for side, symbol, _ in trade_rows(page)]

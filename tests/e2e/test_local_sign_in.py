@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.running import RunningApp, running_app
+from tests.e2e.running import RunningApp, running_app, settled
 
 pytestmark = pytest.mark.browser
 
@@ -176,7 +176,7 @@ def test_no_page_breaks_its_own_rules_or_asks_the_internet(page: Page, app: Runn
     for name in ("Holdings", "Accounts", "Rebalance"):
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.locator("h1")).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        settled(page)
 
     assert broken == []
 
