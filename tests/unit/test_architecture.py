@@ -29,7 +29,7 @@ LAYERS = {
     "verify": Layer(("verify", "checks"), knows=("core",)),
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy", "numba")),
     "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
-    "ports": Layer(("ports", "presence", "brokers"), knows=("core",)),
+    "ports": Layer(("ports", "presence", "brokers", "bookkeeping"), knows=("core",)),
     "story": Layer(
         ("accounts", "drafting", "market", "price_text", "allocation", "execution"), knows=("core", "ports")
     ),
