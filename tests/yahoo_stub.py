@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import trustme
 
 HOSTS = ("fc.yahoo.com", "query1.finance.yahoo.com", "query2.finance.yahoo.com", "guce.yahoo.com", "consent.yahoo.com")
+TABLE = "/v7/finance/quote"
 NEW_YORK_CLOSE = 1_795_208_400  # Friday 20 November 2026, 16:00 in New York
 
 
@@ -73,12 +74,14 @@ class YahooStub:
         first: by symbol, what is said before that, once each.
         asked: the path of every request that reached us through the tunnel, in order.
         silent: take connections and never say a word.
+        table: whether many quotes can be had in one answer; an `Answer` is said in its place.
     """
 
     answers: dict[str, Answer] = field(default_factory=dict)
     first: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     silent: bool = False
+    table: bool | Answer = False
     url: str = ""
     certificate: str = ""
 
@@ -93,7 +96,12 @@ class YahooStub:
         """The symbols whose charts were asked for."""
         return [unquote(path.rsplit("/", 1)[1]) for path in self.asked if "/v8/finance/chart/" in path]
 
-    def answer(self, host: str, path: str) -> Answer:
+    @property
+    def tables(self) -> int:
+        """How many tables of quotes were asked for."""
+        return sum(path == TABLE for path in self.asked)
+
+    def answer(self, host: str, path: str, query: str = "") -> Answer:
         """What Yahoo says to one request."""
         self.asked.append(path)
         if host == "fc.yahoo.com":
@@ -101,12 +109,33 @@ class YahooStub:
             return Answer("", 404, (("Set-Cookie", cookie),))
         if path == "/v1/test/getcrumb":
             return Answer("StUbCrUmB")
+        if path == TABLE and self.table:
+            return self.table if isinstance(self.table, Answer) else self._table_of(parse_qs(query))
         if path.startswith("/v8/finance/chart/"):
             symbol = unquote(path.rsplit("/", 1)[1])
             if self.first.get(symbol):
                 return self.first[symbol].pop(0)
             return self.answers.get(symbol) or self.answers.get("*") or NOT_FOUND
         return Answer("<html></html>")
+
+    def _table_of(self, asked: dict[str, list[str]]) -> Answer:
+        """A row for every symbol whose chart can be read; unknown ones are absent. It takes the crumb, and 200 symbols."""
+        symbols = asked["symbols"][0].split(",")
+        if asked.get("crumb") != ["StUbCrUmB"] or len(symbols) > 200:
+            return Answer('{"finance": {"result": null, "error": {"code": "Unauthorized"}}}', 401)
+        metas = [meta for symbol in symbols if (meta := _meta(self.answers.get(symbol)))]
+        return Answer(json.dumps({"quoteResponse": {"result": metas, "error": None}}))
+
+
+def _meta(answer: Answer | None) -> dict[str, object] | None:
+    """The price with its currency and time, as the table repeats it."""
+    if answer is None or answer.status != 200:
+        return None
+    try:
+        meta: dict[str, object] = json.loads(answer.body)["chart"]["result"][0]["meta"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return meta
 
 
 @contextmanager
@@ -166,7 +195,8 @@ def _handler(stub: YahooStub, tls: ssl.SSLContext) -> type[BaseHTTPRequestHandle
             self.close_connection = False
 
         def do_GET(self) -> None:
-            self._send(stub.answer(self.host, urlsplit(self.path).path))
+            asked = urlsplit(self.path)
+            self._send(stub.answer(self.host, asked.path, asked.query))
 
         def _send(self, answer: Answer) -> None:
             time.sleep(answer.wait)

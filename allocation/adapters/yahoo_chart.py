@@ -11,17 +11,13 @@ from typing import Any, Final
 from allocation.guard import DoubtfulPriceError, PriceCode, Reading, read_quote, way_out
 from allocation.model import PriceSource, Quote
 from allocation.ports import QuoteFailure, QuoteFault
+from allocation.symbols import canonical
 
-# Suffixes of one letter that are an exchange (Frankfurt, London, Tokyo, TSX Venture) and no share class.
-EXCHANGE_LETTERS: Final = "FLTV"
-# Fidelity and OFX leave the separator out; nothing else is called so.
-WITHOUT_SEPARATOR: Final = {"BRKA": "BRK-A", "BRKB": "BRK-B"}
 LONGEST_PAUSE: Final = timedelta(days=1)
 MOST_DIGITS: Final = 400  # a float written out in full has 309
 
 # Ten characters at most: an ISIN (12) would send yfinance searching, and the first hit may be of another exchange.
 _TICKER = re.compile(r"[A-Z0-9]{1,10}(-[A-Z0-9]{1,6})?(\.[A-Z]{1,3})?")
-_SHARE_CLASS = re.compile(rf"([A-Z]{{1,5}})(?:[ /]([A-Z])|\.([A-Z])(?<![{EXCHANGE_LETTERS}]))")
 
 
 class NoPriceError(Exception):
@@ -34,12 +30,8 @@ class NoPriceError(Exception):
 
 def yahoo_ticker(symbol: str) -> str:
     """Yahoo's spelling of a symbol (BRK.B, BRK/B and "BRK B" are BRK-B there); empty when it cannot be a ticker."""
-    text = symbol.strip().upper()
-    if text in WITHOUT_SEPARATOR:
-        return WITHOUT_SEPARATOR[text]
-    if share_class := _SHARE_CLASS.fullmatch(text):
-        return f"{share_class[1]}-{share_class[2] or share_class[3]}"
-    return text if _TICKER.fullmatch(text) else ""
+    text = canonical(symbol)
+    return text if _TICKER.fullmatch(text) and not symbol.rstrip().endswith("*") else ""
 
 
 def read_chart(symbol: str, ticker: str, status: int, text: str, now: datetime) -> Quote:
@@ -49,11 +41,16 @@ def read_chart(symbol: str, ticker: str, status: int, text: str, now: datetime) 
         NoPriceError: there is none that we would stand behind.
     """
     meta = _meta(status, text)
-    told = (meta.get(key) for key in ("symbol", "regularMarketPrice", "currency", "regularMarketTime"))
+    said, *told = (meta.get(key) for key in ("symbol", "regularMarketPrice", "currency", "regularMarketTime"))
     try:
-        return read_quote(Reading(symbol, ticker, *told), PriceSource.YAHOO, now)
+        return read_quote(Reading(symbol, ticker, answered_as(ticker, said), *told), PriceSource.YAHOO, now)
     except DoubtfulPriceError as error:
         raise NoPriceError(error.message, PriceCode(error.code)) from None
+
+
+def answered_as(ticker: str, said: object) -> object:
+    """The symbol an answer is about: Yahoo may call the dollar's pairs by their other half alone (JPY=X for USDJPY=X)."""
+    return ticker if isinstance(said, str) and ticker == f"USD{said}" and ticker.endswith("=X") else said
 
 
 def retry_time(said: str, now: datetime) -> datetime | None:
@@ -75,12 +72,31 @@ def failure(symbol: str, error: NoPriceError) -> QuoteFailure:
     return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, error.code)
 
 
+def refuse_status(status: int) -> None:
+    """Raise `NoPriceError` for every HTTP status but 200."""
+    if status != 200:
+        raise NoPriceError(f"it answered with HTTP status {status}", _code_of(status))
+
+
+def parsed(text: str) -> Any:
+    """JSON with its numbers as they were written; `NoPriceError` for what is none, is too deep or repeats a key."""
+    try:
+        return json.loads(
+            text,
+            parse_float=_exact,
+            parse_int=_whole,
+            parse_constant=Decimal,  # NaN and Infinity are not JSON; where it matters they are refused as no number
+            object_pairs_hook=_refuse_repeated_keys,
+        )
+    except (ValueError, RecursionError):
+        raise NoPriceError("its answer cannot be read", PriceCode.MALFORMED) from None
+
+
 def _meta(status: int, text: str) -> Mapping[str, Any]:
     if status == 404:
         raise NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)
-    if status != 200:
-        raise NoPriceError(f"it answered with HTTP status {status}", _code_of(status))
-    match _parsed(text):
+    refuse_status(status)
+    match parsed(text):
         case {"chart": {"error": {"code": "Not Found"}}}:
             raise NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)
         case {"chart": {"result": [{"meta": dict() as meta}]}}:
@@ -92,19 +108,6 @@ def _code_of(status: int) -> PriceCode:
     if 300 <= status < 400:
         return PriceCode.REDIRECT
     return PriceCode.AUTH if status in (401, 403) else PriceCode.UNAVAILABLE
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(
-            text,
-            parse_float=_exact,
-            parse_int=_whole,
-            parse_constant=Decimal,  # NaN and Infinity are not JSON; where it matters they are refused as no number
-            object_pairs_hook=_refuse_repeated_keys,
-        )
-    except (ValueError, RecursionError):
-        raise NoPriceError("its answer cannot be read", PriceCode.MALFORMED) from None
 
 
 def _exact(digits: str) -> Decimal | str:

@@ -1,16 +1,17 @@
-"""Yahoo's chart through real yfinance, on a leash: nothing it sends outlives the batch that needs the answer.
+"""Yahoo's charts and quote table through real yfinance, on a leash: nothing it sends outlives the batch that needs the answer.
 
 yfinance keeps Yahoo's cookie and crumb and the likeness of a browser. We ask it for one small chart per symbol, whose
 "meta" holds the price with its currency and time. `Ticker.history` would ask twice (once only for the time zone), build a
-table that nobody reads here, and hide the HTTP status that tells an unknown symbol from an outage.
+table that nobody reads here, and hide the HTTP status that tells an unknown symbol from an outage. Where only current
+prices are wanted, one quote table holds those of 200 symbols; yfinance has no public call for it.
 """
 
 import logging
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import yfinance  # type: ignore[import-untyped]
 from curl_cffi import CurlOpt
@@ -22,11 +23,12 @@ from yfinance.data import YfData  # type: ignore[import-untyped]
 from yfinance.exceptions import YFException, YFRateLimitError  # type: ignore[import-untyped]
 
 CHART = "https://query2.finance.yahoo.com/v8/finance/chart/"
-MOST_BYTES = 1_000_000  # unpacked; a chart of one day takes two thousand
+TABLE = "https://query1.finance.yahoo.com/v7/finance/quote"
+MOST_BYTES = 1_000_000  # unpacked; a chart of one day takes two thousand, a table of 200 rows sixty thousand
 
 __all__ = [
-    "Chart",
     "Leash",
+    "Reply",
     "RequestException",
     "Timeout",
     "YFException",
@@ -40,7 +42,7 @@ __all__ = [
 logging.getLogger("yfinance").setLevel(logging.ERROR)
 
 
-class Chart(NamedTuple):
+class Reply(NamedTuple):
     """What Yahoo said: the HTTP status and the text."""
 
     status: int
@@ -59,6 +61,10 @@ class Leash:
         """Seconds left; never below zero."""
         return max(0.0, self._ends - monotonic())
 
+    def shorter(self, share: float) -> "Leash":
+        """Another that takes up only so much of what is left."""
+        return Leash(self.left * share)
+
     def cut(self) -> None:
         """Let nothing more be sent."""
         self._ends = 0.0
@@ -75,25 +81,33 @@ class YahooSession(Session[Response]):
         self._leashes = threading.local()
         yfinance.set_tz_cache_location(str(folder))  # where it keeps its cookie, too
 
-    def chart(self, ticker: str, leash: Leash) -> Chart:
+    def chart(self, ticker: str, leash: Leash) -> Reply:
         """The chart of the last day.
 
         Raises:
             YFException: yfinance was told that there were too many requests, or gave up.
             RequestException: no answer, or half of one.
         """
+        return self._ask(f"{CHART}{ticker}", {"range": "1d", "interval": "1d"}, leash)
+
+    def table(self, tickers: Iterable[str], columns: Iterable[str], leash: Leash) -> Reply:
+        """The quote table of these tickers; raises like `chart`."""
+        asked = {"symbols": ",".join(tickers), "fields": ",".join(columns), "formatted": "false"}
+        return self._ask(TABLE, asked, leash)
+
+    def _ask(self, url: str, parameters: dict[str, str], leash: Leash) -> Reply:
         self._leashes.own = leash
-        response = YfData(session=self).get(f"{CHART}{ticker}", {"range": "1d", "interval": "1d"}, leash.left)
-        return Chart(response.status_code, response.text)
+        response = YfData(session=self).get(url, parameters, leash.left)
+        return Reply(response.status_code, response.text)
 
     def request(self, method: Any, url: str, **options: Any) -> Response:  # type: ignore[override]  # curl_cffi spells out forty options
-        """Send, but never wait longer than the leash, and never follow a chart to another place."""
+        """Send, but never wait longer than the leash, and never follow an answer to another place."""
         left: float = self._leashes.own.left
         if not left:
             raise Timeout("The time for this batch is over.", CurlECode.OPERATION_TIMEDOUT)
         asked = options.get("timeout")
         options["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
-        if urlsplit(url).path.startswith(urlsplit(CHART).path):
+        if url.startswith((CHART, TABLE)):
             options["allow_redirects"] = False
         response = super().request(method, url, **options)
         if response.status_code == 429:
