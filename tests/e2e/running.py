@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_CHARTS_ARE_DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
+    .every(chart => chart.querySelector(".main-svg"))"""
 _QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
@@ -43,8 +45,9 @@ def launch_chromium(playwright: Playwright, path: str | None) -> Browser:
 
 
 def settled(page: Page) -> None:
-    """Wait until the page's script has run and its fonts are there: nothing moves under the pointer any more."""
+    """Wait until the page's script has run, its charts are drawn and its fonts are there: nothing moves any more."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_function(_CHARTS_ARE_DRAWN)
     page.evaluate("() => document.fonts.ready.then(() => true)")
 
 

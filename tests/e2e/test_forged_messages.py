@@ -17,7 +17,7 @@ from allocation.adapters.sql.teams import SqlTeams
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.sql.users import new_local_user
 from allocation.authorisation import Role
-from tests.e2e.running import RunningApp, running_app
+from tests.e2e.running import RunningApp, running_app, settled
 from tests.people import HELD, REFUSALS, WANTED
 
 PASSWORD = "correct horse battery"
@@ -126,6 +126,7 @@ def tab(browser: Browser, app: RunningApp, seeded: Seeded, request: pytest.Fixtu
 def open_page(tab: Tab, name: str, heading: str) -> None:
     tab.page.get_by_role("link", name=name, exact=True).click()
     expect(tab.page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    settled(tab.page)
 
 
 @pytest.mark.parametrize("tab", ["vera"], indirect=True)

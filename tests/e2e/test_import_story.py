@@ -131,7 +131,6 @@ def test_from_a_brokers_file_to_a_trade_list(accounts: Page, story: Story, tmp_p
         expect(page.get_by_text(said)).to_be_visible()
 
     expect(cell(page, GRID, 0, 0)).to_have_text(story.first)
-    expect(page.locator(".js-plotly-plot").first).to_be_visible()
     settled(page)
     type_target(page, "5")
     expect(region(page, TRADES)).to_be_visible()

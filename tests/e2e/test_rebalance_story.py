@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.grid import GRID, TRADES, cell, region, trade_rows, type_and_enter, type_target
-from tests.e2e.running import RunningApp
+from tests.e2e.running import RunningApp, settled
 
 pytestmark = pytest.mark.browser
 
@@ -18,6 +18,7 @@ def desk(demo_page: Page, server: RunningApp) -> Page:
     demo_page.goto(f"{server.url}/rebalance?account=family-brokerage")
     expect(demo_page.get_by_role("heading", name="Family brokerage")).to_be_visible()
     expect(cell(demo_page, TRADES, 0, 1)).to_have_text("LLY")
+    settled(demo_page)
     return demo_page
 
 
