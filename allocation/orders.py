@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from allocation.errors import HoldingError, RulesError
 from allocation.model import TaxLot, check_currency, parse_symbol
+from allocation.symbols import canonical
 from allocation.trade_plan import Side
 
 CLIENT_ID_LENGTH = 20  # E*TRADE takes 20 letters and digits; every other broker takes more
@@ -107,19 +108,15 @@ class OrderReport:
     reason: str = ""
 
     def same_terms(self, other: Order) -> bool:
-        """Whether the broker's order is the one that was asked for: the id alone does not say so."""
-        mine = self.order
-        return (mine.account, mine.symbol, mine.side, mine.quantity, mine.type, mine.limit) == (
-            other.account,
-            other.symbol,
-            other.side,
-            other.quantity,
-            other.type,
-            other.limit,
-        )
+        """Whether the broker's order is the one that was asked for, however it spells the symbol: the id alone does not say so."""
+        return _terms(self.order) == _terms(other)
 
 
 def client_id_of(account: str, batch: str, line: int) -> str:
     """The id of one line of one reviewed batch, the same whenever and by whomever it is computed: "rb" and 18 hex digits."""
     digest = hashlib.sha256(f"{account}\x00{batch}\x00{line}".encode()).hexdigest()
     return f"rb{digest[: CLIENT_ID_LENGTH - 2]}"
+
+
+def _terms(order: Order) -> tuple[object, ...]:
+    return (order.account, canonical(order.symbol), order.side, order.quantity, order.type, order.limit)
