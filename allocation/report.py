@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ FRAME_COLUMNS = tuple(c for c in CSV_COLUMNS if c not in ("currency", "plan_id")
 
 # A spreadsheet takes text that begins with one of these, or its full-width form, for a formula.
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+_FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
+# Where a semicolon separates cells, one inside a text begins a new cell; a tab and a line end likewise.
+_NEW_CELL = re.compile(r"([;\t\r\n])(?=\s*[=+\-@＝＋－＠])")
 
 
 def plan_as_dict(plan: TradePlan) -> dict[str, Any]:
@@ -90,8 +93,9 @@ def trades_csv(plan: TradePlan, currency: str = "", account_names: Mapping[str, 
 
 
 def as_text_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    """Text that no spreadsheet takes for a formula, whichever character it takes for the end of a cell."""
+    parted = _NEW_CELL.sub(r"\1'", text)
+    return f"'{parted}" if parted.startswith(_FORMULA_STARTS) else parted
 
 
 def _cell(value: object) -> str:
@@ -111,7 +115,7 @@ def _row(trade: Trade) -> dict[str, object]:
         "weight_before": trade.weight_before,
         "weight_target": trade.weight_target,
         "weight_after": trade.weight_after,
-        "lots": "; ".join(map(_lot_in_words, trade.lots)),
+        "lots": lots_in_words(trade),
         "reason": trade.reason,
     }
 
@@ -137,8 +141,12 @@ def _lot_as_dict(lot: LotSale) -> dict[str, Any]:
     }
 
 
+def lots_in_words(trade: Trade) -> str:
+    """The lots a sale takes, as a broker's order ticket asks for them: "4 of 2020-01-31 at 100; 2 of …"."""
+    return "; ".join(map(_lot_in_words, trade.lots))
+
+
 def _lot_in_words(lot: LotSale) -> str:
-    """As a broker's order ticket asks for it: 4 of 2020-01-31 at 100."""
     acquired = lot.acquired.isoformat() if lot.acquired else "an unknown day"
     return f"{_text(lot.quantity)} of {acquired} at {_text(lot.unit_cost)}"
 

@@ -35,7 +35,9 @@ LAYERS = {
     ),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),
-    "presentation": Layer(("report", "figures", "history"), knows=("core",), libraries=("pandas", "plotly")),
+    "presentation": Layer(
+        ("report", "figures", "history", "exports"), knows=("core",), libraries=("pandas", "plotly", "openpyxl")
+    ),
     "sign_in": Layer(
         ("sign_in", "utils"),
         knows=("core", "ports", "story"),
