@@ -118,6 +118,20 @@ class Rates(Mapping[Pair, Rate]):
         except KeyError:
             raise MissingRateError([f"{base}/{counter}"]) from None
 
+    def exactly(self, base: str, counter: str) -> Fraction:
+        """What `price` says, without its rounding.
+
+        Raises:
+            MissingRateError: the pair cannot be had from these rates.
+        """
+        if base == counter:
+            return Fraction(1)
+        if leg := self._leg(base, counter):
+            return leg.price
+        if via := self._via(base, counter):
+            return via[0].price / via[1].price
+        raise MissingRateError([f"{base}/{counter}"])
+
     def knows(self, base: str, counter: str) -> bool:
         """Whether money of `base` can be told in `counter`."""
         return base == counter or (base, counter) in self
@@ -127,12 +141,15 @@ class Rates(Mapping[Pair, Rate]):
         return rate or (other_way.inverse if other_way else None)
 
     def _crossed(self, base: str, counter: str) -> Rate | None:
-        crosses = [
-            _cross(first, second, base, counter)
-            for via in sorted({code for pair in self._given for code in pair} - {base, counter})
-            if (first := self._leg(base, via)) and (second := self._leg(counter, via))
-        ]
-        return max(crosses, key=lambda rate: rate.time, default=None)
+        legs = self._via(base, counter)
+        return _cross(*legs, base, counter) if legs else None
+
+    def _via(self, base: str, counter: str) -> "tuple[_Leg, _Leg] | None":
+        """The two halves of the best cross, both told in the currency they meet in."""
+        others = sorted({code for pair in self._given for code in pair} - {base, counter})
+        found = [(self._leg(base, via), self._leg(counter, via)) for via in others]
+        both = [(first, second) for first, second in found if first and second]
+        return max(both, key=lambda legs: min(legs[0].rate.time, legs[1].rate.time), default=None)
 
     def _leg(self, code: str, via: str) -> "_Leg | None":
         if rate := self._given.get((code, via)):

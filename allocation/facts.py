@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 
-from allocation.errors import HoldingError, listed
+from allocation.errors import CurrencyError, HoldingError, listed
 from allocation.model import Portfolio
 from allocation.money import to_decimal
 from allocation.rules import Rules
@@ -36,6 +36,13 @@ class Facts:
         strangers = sorted(self.cash_flows.keys() - set(ids))
         if strangers:
             raise HoldingError(f"A cash flow names {listed(strangers)}, which is not among the accounts.", strangers)
+        foreign = sorted({code for p in self.portfolios for code in p.balances})
+        if foreign:
+            raise CurrencyError(
+                f"There is cash in {listed(foreign)} besides the account's own currency, and no rate for it here. Tell it in "
+                "the account's currency first.",
+                foreign,
+            )
         flows = {id_: to_decimal(flow, f"The cash flow of {id_}") for id_, flow in self.cash_flows.items()}
         object.__setattr__(self, "cash_flows", MappingProxyType(flows))
 

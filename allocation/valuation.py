@@ -1,9 +1,11 @@
-"""What an account is worth at given prices, line by line. A line without a price is named, never guessed."""
+"""What an account is worth at given prices and rates, line by line. A line without a price is named, never guessed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
+from allocation.base_currency import NO_RATES, in_base_currency
+from allocation.currencies import Rate, Rates
 from allocation.model import Portfolio, Position, Quote
 
 CENT = Decimal("0.01")
@@ -11,11 +13,22 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """Money by symbol, and cash. `unpriced` positions are in none of the sums."""
+    """Money by symbol, and cash, in the account's own currency. What is unpriced or unrated is in none of the sums.
+
+    Attributes:
+        values: by symbol; a currency that has a target is a line among them.
+        unpriced: positions without a price, or without the rate for it.
+        prices: money for one unit.
+        rates: by code, the rate at which money or a price of that currency counts.
+        unrated: currencies in which there is money or a price, and no rate.
+    """
 
     values: Mapping[str, Decimal]
     cash: Decimal
     unpriced: tuple[str, ...]
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    unrated: tuple[str, ...] = ()
 
     @property
     def total(self) -> Decimal:
@@ -23,7 +36,7 @@ class Valuation:
         return sum(self.values.values(), self.cash)
 
     def weight(self, symbol: str) -> Decimal | None:
-        """The line's fraction of the whole; None unless every line has a price and the whole is above zero."""
+        """The line's fraction of the whole; None unless everything has its price and rate and the whole is above zero."""
         value = self.values.get(symbol)
         return None if value is None else self._share(value)
 
@@ -33,15 +46,22 @@ class Valuation:
         return self._share(self.cash)
 
     def _share(self, value: Decimal) -> Decimal | None:
-        return None if self.unpriced or self.total <= 0 else value / self.total
+        unknown = self.unpriced or self.unrated
+        return None if unknown or self.total <= 0 else value / self.total
 
 
-def value_portfolio(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> Valuation:
-    """The account at these quotes. A quote in another currency than the account's is no price for it."""
-    currency = portfolio.account.currency
-    usable = {s: quote.price for s, quote in quotes.items() if quote.currency == currency}
-    values = {p.symbol: p.quantity * usable[p.symbol] for p in portfolio.positions if p.symbol in usable}
-    return Valuation(values, portfolio.cash, tuple(s for s in portfolio.symbols if s not in usable))
+def value_portfolio(
+    portfolio: Portfolio, quotes: Mapping[str, Quote], rates: Rates = NO_RATES, wanted: Iterable[str] = ()
+) -> Valuation:
+    """The account at these quotes and rates. A quote in another currency, and no rate for it, is no price.
+
+    Args:
+        wanted: symbols with a target or a lock: a currency among them is a line, of its own value, and not in the cash.
+    """
+    told = in_base_currency(portfolio, quotes, rates, wanted)
+    positions = told.portfolio.positions
+    values = {p.symbol: p.quantity * told.prices[p.symbol] for p in positions if p.symbol in told.prices}
+    return Valuation(values, told.portfolio.cash, told.unpriced, told.prices, told.rates, tuple(told.unrated))
 
 
 def printed_total(portfolio: Portfolio, valuation: Valuation) -> Decimal:
