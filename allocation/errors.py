@@ -159,6 +159,20 @@ class BadPriceError(AllocationError):
     code = "price_invalid"
 
 
+class PriceOrderError(AllocationError):
+    """An order of price sources in which one is missing, or stands twice."""
+
+    code = "price_order_invalid"
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        named = tuple(sources)
+        super().__init__(
+            f"The order {listed(named) if named else 'of no source'} does not name every source of prices once. "
+            "Open the price sources again and put them in order.",
+            named,
+        )
+
+
 class EmptyPortfolioError(AllocationError):
     """There is nothing to divide."""
 

@@ -1,11 +1,12 @@
 """Where a symbol is traded: its exchange by Yahoo's suffix, or else by its currency; and weekdays where no calendar is known."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 
 # Exchanges by their market identifier codes (ISO 10383).
 ALWAYS_OPEN: Final = "24/7"
+CURRENCIES: Final = "24/5"  # rates are made on every weekday
 DEFAULT: Final = "XNYS"  # no suffix is an American listing
 _BY_SUFFIX: Final = {
     "L": "XLON", "IL": "XLON", "IR": "XDUB", "DE": "XETR", "F": "XFRA", "PA": "XPAR", "AS": "XAMS", "BR": "XBRU", "LS": "XLIS",
@@ -26,6 +27,8 @@ _COIN = re.compile(r"[A-Z0-9]+-(USD|EUR|GBP|JPY|CAD|AUD|CHF)")
 def exchange_of(symbol: str, currency: str) -> str:
     """The exchange whose days count for a symbol: by suffix, else by currency, else New York."""
     text = symbol.strip().upper()
+    if text.endswith("=X"):
+        return CURRENCIES
     if _COIN.fullmatch(text):
         return ALWAYS_OPEN
     suffix = _SUFFIX.fullmatch(text)
@@ -43,3 +46,14 @@ class Weekdays:
         if exchange == ALWAYS_OPEN:
             return weeks * 7 + days
         return weeks * 5 + sum((first + timedelta(days=n)).weekday() < 5 for n in range(days))
+
+    def traded(self, exchange: str, struck: datetime, now: datetime) -> timedelta:
+        """All hours of the weekdays between the two: without a calendar nothing is known of openings."""
+        if exchange == ALWAYS_OPEN or now - struck >= timedelta(days=7):
+            return max(now - struck, timedelta(0))
+        passed, moment = timedelta(0), struck
+        while moment < now:
+            midnight = datetime.combine(moment.date() + timedelta(days=1), time.min, moment.tzinfo)
+            passed += min(midnight, now) - moment if moment.weekday() < 5 else timedelta(0)
+            moment = midnight
+        return passed

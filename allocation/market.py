@@ -1,7 +1,8 @@
 """Prices for whoever asks: the best quote known for each symbol, and a refresh from the network when told to."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from threading import Lock
 from time import monotonic
 
@@ -20,15 +21,15 @@ from allocation.ports import (
     RateSource,
     TradingSessions,
 )
+from allocation.price_order import DEFAULT_ORDER, PriceOrder, choose_quote
 from allocation.price_text import failure_sentences
+from allocation.quote_chain import DEADLINE, QuoteChain, refused
 
 FRESH_FOR = timedelta(seconds=60)  # a quote fetched less than this ago is not fetched again
-PAUSE = timedelta(seconds=60)  # after Yahoo could not be reached or sent us away
+CURRENT_FOR = timedelta(minutes=15)  # of trading; many exchanges let the public see prices no sooner
 SHORTEST_SESSION = timedelta(hours=2)  # within it no whole session can have passed
 SECONDS_IN_MEMORY = 30.0  # another process may have written newer quotes to the cache
 
-_TRUST = {PriceSource.MANUAL: 2, PriceSource.YAHOO: 1, PriceSource.FILE: 1, PriceSource.SAMPLE: 0}
-_OUT_OF_REACH = (QuoteFault.OFFLINE, QuoteFault.TIMEOUT)
 _SWITCHED_OFF = "Fetching prices is switched off."
 
 
@@ -53,19 +54,6 @@ def get_current_prices(symbols: Iterable[str], source: QuoteSource) -> dict[str,
     return dict(answer.quotes)
 
 
-def choose_quote(candidates: Iterable[Quote]) -> Quote | None:
-    """The quote to trust among several of one security; None only when there are none.
-
-    A price entered by hand wins; then the newer of Yahoo's and the file's (Yahoo's, if they are of the same time); a
-    sample is better than nothing.
-    """
-    return max(
-        candidates,
-        key=lambda quote: (_TRUST[quote.source], quote.time, quote.source == PriceSource.YAHOO),
-        default=None,
-    )
-
-
 class Market:
     """Where a session's prices come from. Only `refresh` talks to the network."""
 
@@ -76,41 +64,60 @@ class Market:
         samples: Mapping[str, Quote] | None = None,
         sessions: TradingSessions | None = None,
         reference: RateSource | None = None,
+        others: Mapping[PriceSource, QuoteSource] | None = None,
+        deadline: float = DEADLINE,
     ) -> None:
-        self._source = source
+        """Put the sources together.
+
+        Args:
+            source: Yahoo, or None where nothing is fetched.
+            samples: what counts where nothing else is known.
+            others: further sources from the network.
+            deadline: seconds a refresh may take, however many sources it asks.
+        """
+        network = {PriceSource.YAHOO: source} if source else {}
+        self._chain = QuoteChain({**network, **(others or {})}, deadline)
         self._reference = reference
         self._sessions = sessions or Weekdays()
         self._recent = _RecentQuotes(cache)
         self._samples = dict(samples or {})
         self._fetched: dict[str, datetime] = {}
-        self._paused: tuple[datetime, QuoteFault] | None = None
-        self._flights: Flights[str, QuoteAnswer] = Flights()
+        self._flights: Flights[tuple[PriceOrder, str], QuoteAnswer] = Flights()
 
     @property
     def can_refresh(self) -> bool:
         """Whether there is a source to fetch from; the demo has none."""
-        return self._source is not None
+        return bool(self._chain.sources)
 
-    def known(self, symbols: Iterable[str], portfolio: Portfolio, manual: Mapping[str, Quote]) -> dict[str, Quote]:
-        """The best quote at hand, in the account's currency, for each symbol that has one."""
+    @property
+    def sources(self) -> tuple[PriceSource, ...]:
+        """The sources that can be fetched from."""
+        return self._chain.sources
+
+    def known(
+        self,
+        symbols: Iterable[str],
+        portfolio: Portfolio,
+        manual: Mapping[str, Quote],
+        order: PriceOrder = DEFAULT_ORDER,
+        now: datetime | None = None,
+    ) -> dict[str, Quote]:
+        """The quote to use, in the account's currency, for each symbol that has one at hand.
+
+        Args:
+            order: whose price goes first, while it is current.
+        """
         currency = portfolio.account.currency
-        best = {
-            symbol: choose_quote(quote for quote in quotes if quote.currency == currency)
-            for symbol, quotes in self._candidates(symbols, portfolio, manual).items()
-        }
-        return {symbol: quote for symbol, quote in best.items() if quote is not None}
+        return self._best(symbols, portfolio, manual, order, now, lambda quote: quote.currency == currency)
 
     def in_another_currency(
         self, symbols: Iterable[str], portfolio: Portfolio, manual: Mapping[str, Quote]
     ) -> dict[str, Quote]:
         """The best quote of each symbol that has quotes, but none in the account's currency; nothing is converted."""
-        currency = portfolio.account.currency
-        best = {
-            symbol: choose_quote(quotes)
-            for symbol, quotes in self._candidates(symbols, portfolio, manual).items()
-            if not any(quote.currency == currency for quote in quotes)
-        }
-        return {symbol: quote for symbol, quote in best.items() if quote is not None}
+        wanted = tuple(symbols)
+        known = self.known(wanted, portfolio, manual)
+        rest = [symbol for symbol in wanted if symbol not in known]
+        return self._best(rest, portfolio, manual, DEFAULT_ORDER, None, lambda _: True)
 
     def rates(self, currencies: Iterable[str], base: str, manual: Mapping[str, Quote] | None = None) -> RateAnswer:
         """The rates at hand that tell money of these currencies in one: by hand, else the newest known.
@@ -135,38 +142,55 @@ class Market:
         known: Mapping[str, Quote] | None = None,
         currencies: Iterable[str] = (),
         base: str = "",
+        order: PriceOrder = DEFAULT_ORDER,
     ) -> QuoteAnswer:
-        """Fetch current quotes within the source's deadline and keep the good ones in the cache.
+        """Fetch current quotes within the deadline, from one source after the other, and keep the good ones in the cache.
 
-        What was fetched within the last minute is not fetched again, unless forced, and what somebody else is fetching
-        is waited for. For a minute after the source could not be reached or sent us away, or as long as it told us to
-        stay away, nothing is fetched at all, and the answer comes at once. A quote that does not follow from the last
-        one is a failure, and the last one stays.
+        What was fetched within the last minute is not fetched again, unless forced; nor is what its exchange has not
+        traded since, or what a source that goes before the network has a current price of. What somebody else is
+        fetching is waited for. For a minute after a source could not be reached or sent us away, or as long as it told
+        us to stay away, it is not asked at all. A quote that does not follow from the last one is a failure, and the
+        last one stays.
 
         Args:
             known: what the user has for these symbols. A price entered by hand can confirm a jump.
             currencies: what money is held in besides; asked for with the prices, as pairs with `base`.
             base: the currency in which everything is to be told; empty where no rates are wanted.
+            order: whose price goes first.
         """
+        ask = partial(self._together, now=now, force=force, known=known or {}, order=order)
         if not base:
-            return self._together(symbols, now, force, known or {})
+            return ask(symbols)
         expected = pair_symbols((*currencies, *(quote.currency for quote in (known or {}).values())), base)
-        answer = self._together((*symbols, *expected), now, force, known or {})
+        answer = ask((*symbols, *expected))
         met = pair_symbols((quote.currency for symbol, quote in answer.quotes.items() if symbol not in expected), base)
         surprising = [pair for pair in met if pair not in expected]
-        return _joined(answer, self._together(surprising, now, force, known or {})) if surprising else answer
+        return _joined(answer, ask(surprising)) if surprising else answer
 
-    def _together(self, symbols: Iterable[str], now: datetime, force: bool, known: Mapping[str, Quote]) -> QuoteAnswer:
-        answers = self._flights.ask(symbols, lambda mine: self._refresh(mine, now, force, known))
+    def _together(
+        self, symbols: Iterable[str], now: datetime, force: bool, known: Mapping[str, Quote], order: PriceOrder
+    ) -> QuoteAnswer:
+        def fetch(mine: tuple[tuple[PriceOrder, str], ...]) -> QuoteAnswer:
+            return self._refresh(tuple(symbol for _, symbol in mine), now, force, known, order)
+
+        answers = [
+            (symbol, answer)
+            for theirs, answer in self._flights.ask([(order, symbol) for symbol in symbols], fetch)
+            for _, symbol in theirs
+        ]
         return QuoteAnswer(
-            {s: answer.quotes[s] for theirs, answer in answers for s in theirs if s in answer.quotes},
-            {s: answer.failures[s] for theirs, answer in answers for s in theirs if s in answer.failures},
+            {s: answer.quotes[s] for s, answer in answers if s in answer.quotes},
+            {s: answer.failures[s] for s, answer in answers if s in answer.failures},
         )
 
-    def _refresh(self, symbols: tuple[str, ...], now: datetime, force: bool, known: Mapping[str, Quote]) -> QuoteAnswer:
-        fresh = {} if force else self._fresh(symbols, now)
+    def _refresh(
+        self, symbols: tuple[str, ...], now: datetime, force: bool, known: Mapping[str, Quote], order: PriceOrder
+    ) -> QuoteAnswer:
+        if not self._chain.sources:
+            return refused(symbols, QuoteFault.SWITCHED_OFF, _SWITCHED_OFF)
+        fresh = {} if force else self._fresh(symbols, now, known, order)
         missing = tuple(symbol for symbol in symbols if symbol not in fresh)
-        answer = self._guarded(self._ask(missing, now), now, known) if missing else QuoteAnswer({}, {})
+        answer = self._chain.quotes(missing, order, now, lambda said: self._guarded(said, now, known))
         self._recent.save(answer.quotes.values())
         self._fetched.update(dict.fromkeys(answer.quotes, now))
         return QuoteAnswer({**fresh, **answer.quotes}, answer.failures)
@@ -181,7 +205,7 @@ class Market:
                 refuse_leap(quote, earlier)
             except DoubtfulPriceError as error:
                 del good[symbol]
-                doubtful[symbol] = _doubtful(error, choose_quote(earlier))
+                doubtful[symbol] = _doubtful(error, quote.source, choose_quote(earlier))
         return QuoteAnswer(good, doubtful)
 
     def _missed(self, quote: Quote, now: datetime) -> int:
@@ -200,22 +224,45 @@ class Market:
         sources = (manual, self._recent.load(wanted), in_file, self._samples)
         return {symbol: [quotes[symbol] for quotes in sources if symbol in quotes] for symbol in wanted}
 
-    def _fresh(self, symbols: tuple[str, ...], now: datetime) -> dict[str, Quote]:
-        young = [symbol for symbol in symbols if symbol in self._fetched and now - self._fetched[symbol] < FRESH_FOR]
-        return self._recent.load(young)
+    def _best(
+        self,
+        symbols: Iterable[str],
+        portfolio: Portfolio,
+        manual: Mapping[str, Quote],
+        order: PriceOrder,
+        now: datetime | None,
+        counts: Callable[[Quote], bool],
+    ) -> dict[str, Quote]:
+        moment = now or datetime.now(UTC)
+        best = {
+            symbol: choose_quote(filter(counts, quotes), order, lambda quote: self._is_current(quote, moment))
+            for symbol, quotes in self._candidates(symbols, portfolio, manual).items()
+        }
+        return {symbol: quote for symbol, quote in best.items() if quote is not None}
 
-    def _ask(self, symbols: tuple[str, ...], now: datetime) -> QuoteAnswer:
-        if self._source is None:
-            return _refused(symbols, QuoteFault.SWITCHED_OFF, _SWITCHED_OFF)
-        if self._paused and now < self._paused[0]:
-            until, fault = self._paused
-            seconds = int((until - now).total_seconds()) + 1
-            return _refused(symbols, fault, f"Not asked again so soon; try in {seconds} seconds.", until)
-        answer = self._source.quotes(symbols)
-        fault_met = _reason_to_pause(answer)
-        until = max((f.retry_at for f in answer.failures.values() if f.retry_at), default=now)
-        self._paused = (max(now + PAUSE, until), fault_met) if fault_met else None
-        return answer
+    def _is_current(self, quote: Quote, now: datetime, within: timedelta = CURRENT_FOR) -> bool:
+        """Whether its exchange has hardly traded since. A file's price has a day and no hour, and counts from midnight."""
+        return self._sessions.traded(exchange_of(quote.symbol, quote.currency), quote.time, now) <= within
+
+    def _fresh(
+        self, symbols: tuple[str, ...], now: datetime, known: Mapping[str, Quote], order: PriceOrder
+    ) -> dict[str, Quote]:
+        """What need not be fetched."""
+        network = [order.index(source) for source in self._chain.sources if source in order]
+        before = order[: min(network, default=0)]
+        kept = self._recent.load(symbols)
+        return {s: quote for s, quote in kept.items() if self._is_fresh(quote, now)} | {
+            s: known[s]
+            for s in symbols
+            if s in known
+            and known[s].source in before
+            and known[s].source == PriceSource.FILE
+            and self._is_current(known[s], now)
+        }
+
+    def _is_fresh(self, quote: Quote, now: datetime) -> bool:
+        fetched = self._fetched.get(quote.symbol)
+        return (fetched is not None and now - fetched < FRESH_FOR) or self._is_current(quote, now, FRESH_FOR)
 
 
 class _RecentQuotes:
@@ -250,25 +297,11 @@ class _RecentQuotes:
             self._read.update(dict.fromkeys(symbols, monotonic()))
 
 
-def _reason_to_pause(answer: QuoteAnswer) -> QuoteFault | None:
-    """Being sent away is reason enough; being out of reach only when nothing at all came through."""
-    faults = {failure.fault for failure in answer.failures.values()}
-    if QuoteFault.RATE_LIMITED in faults:
-        return QuoteFault.RATE_LIMITED
-    if answer.quotes:
-        return None
-    return next((fault for fault in _OUT_OF_REACH if fault in faults), None)
-
-
 def _joined(first: QuoteAnswer, second: QuoteAnswer) -> QuoteAnswer:
     return QuoteAnswer({**first.quotes, **second.quotes}, {**first.failures, **second.failures})
 
 
-def _refused(symbols: Iterable[str], fault: QuoteFault, message: str, retry_at: datetime | None = None) -> QuoteAnswer:
-    return QuoteAnswer({}, {symbol: QuoteFailure(symbol, fault, message, retry_at=retry_at) for symbol in symbols})
-
-
-def _doubtful(error: DoubtfulPriceError, last: Quote | None) -> QuoteFailure:
+def _doubtful(error: DoubtfulPriceError, source: PriceSource, last: Quote | None) -> QuoteFailure:
     symbol = error.culprits[0]
-    message = f"Yahoo gave no usable price for {symbol}: {error.message}. {way_out(last)}"
+    message = f"{source.value.title()} gave no usable price for {symbol}: {error.message}. {way_out(last)}"
     return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=error.readings)

@@ -26,10 +26,11 @@ class TaxTreatment(StrEnum):
 
 
 class PriceSource(StrEnum):
-    """Where a price comes from, in the order in which the user trusts them."""
+    """Where a price comes from. FILE is the price that came with the holding: a broker's, from its file or its interface."""
 
     MANUAL = "manual"
     YAHOO = "yahoo"
+    ALPACA = "alpaca"
     FILE = "file"
     SAMPLE = "sample"
 

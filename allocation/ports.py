@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from allocation.authorisation import Role, Verb
 from allocation.currencies import Rate
 from allocation.guard import PriceCode
 from allocation.model import Account, Portfolio, Quote
+from allocation.price_order import PriceOrder
 from allocation.targets import TargetAllocation
 from allocation.teams import Offer, Team
 from allocation.trail import Break, Detail, EventKind, Line
@@ -90,6 +91,10 @@ class TradingSessions(Protocol):
         """Days of trade that began after a price was struck and are over by now."""
         ...
 
+    def traded(self, exchange: str, struck: datetime, now: datetime) -> timedelta:
+        """How long the exchange was open between the two moments."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -157,6 +162,14 @@ class Store(Protocol):
 
     def remove_manual_price(self, user_id: str, symbol: str) -> None:
         """Forget a price entered by hand; harmless when there is none."""
+        ...
+
+    def price_order(self, user_id: str) -> PriceOrder:
+        """The order in which the user trusts the sources of prices; the usual one before they changed it."""
+        ...
+
+    def save_price_order(self, user_id: str, order: PriceOrder) -> None:
+        """Keep another order; raises `PriceOrderError` when a source is missing or there twice."""
         ...
 
 

@@ -2,12 +2,12 @@
 
 import warnings
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from allocation.exchanges import ALWAYS_OPEN, Weekdays
+from allocation.exchanges import ALWAYS_OPEN, CURRENCIES, Weekdays
 
 if TYPE_CHECKING:
     from pandas import DatetimeIndex
@@ -28,11 +28,26 @@ class ExchangeDays:
 
     def missed(self, exchange: str, struck: datetime, now: datetime) -> int:
         """Sessions that opened after a price was struck and have closed by now."""
-        hours = None if exchange == ALWAYS_OPEN else _hours(exchange, now.year - YEARS)
-        if hours is None or not hours.opens[0] <= now <= hours.closes[-1]:
+        hours = _hours_at(exchange, now)
+        if hours is None:
             return Weekdays().missed(exchange, struck, now)
         over, begun = hours.closes.searchsorted(now, "right"), hours.opens.searchsorted(struck, "left")
         return max(0, int(over) - int(begun))
+
+    def traded(self, exchange: str, struck: datetime, now: datetime) -> timedelta:
+        """How long the exchange was open between the two moments."""
+        hours = _hours_at(exchange, now)
+        if hours is None or struck < hours.opens[0]:
+            return Weekdays().traded(exchange, struck, now)
+        first, end = hours.closes.searchsorted(struck, "right"), hours.opens.searchsorted(now, "left")
+        sessions = zip(hours.opens[first:end], hours.closes[first:end], strict=True)
+        return sum((min(closes, now) - max(opens, struck) for opens, closes in sessions), timedelta(0))
+
+
+def _hours_at(exchange: str, now: datetime) -> Hours | None:
+    """The hours around a moment; None where every weekday, or every day, must do."""
+    hours = None if exchange in (ALWAYS_OPEN, CURRENCIES) else _hours(exchange, now.year - YEARS)
+    return hours if hours is not None and hours.opens[0] <= now <= hours.closes[-1] else None
 
 
 def _hours(exchange: str, first_year: int) -> Hours | None:

@@ -8,6 +8,7 @@ from allocation.adapters.stores import account_name, each_account_once
 from allocation.authorisation import Role, Verb, require
 from allocation.errors import AccountNotFoundError
 from allocation.model import Account, Portfolio, PriceSource, Quote
+from allocation.price_order import DEFAULT_ORDER, PriceOrder, check_order
 from allocation.targets import TargetAllocation
 
 
@@ -18,6 +19,7 @@ class MemoryStore:
         self._portfolios: defaultdict[str, dict[str, Portfolio]] = defaultdict(dict)
         self._targets: defaultdict[str, dict[str, TargetAllocation]] = defaultdict(dict)
         self._manual_prices: defaultdict[str, dict[str, Quote]] = defaultdict(dict)
+        self._orders: dict[str, PriceOrder] = {}
 
     def accounts(self, user_id: str) -> tuple[Account, ...]:
         """The user's accounts, by name."""
@@ -78,6 +80,14 @@ class MemoryStore:
     def remove_manual_price(self, user_id: str, symbol: str) -> None:
         """Forget a price entered by hand; harmless when there is none."""
         self._manual_prices[user_id].pop(symbol, None)
+
+    def price_order(self, user_id: str) -> PriceOrder:
+        """The order in which the user trusts the sources of prices; the usual one before they changed it."""
+        return self._orders.get(user_id, DEFAULT_ORDER)
+
+    def save_price_order(self, user_id: str, order: PriceOrder) -> None:
+        """Keep another order."""
+        self._orders[user_id] = check_order(order)
 
 
 class MemoryQuoteCache:

@@ -185,6 +185,6 @@ class Batch:
         sentences = {
             QuoteFault.OFFLINE: "Yahoo cannot be reached.",
             QuoteFault.RATE_LIMITED: f"Yahoo takes no more requests from here for now. Try again {when}.",
-            QuoteFault.TIMEOUT: f"Yahoo did not answer for {symbol} within {self._deadline:g} seconds.",
+            QuoteFault.TIMEOUT: f"Yahoo did not answer for {symbol} within {round(self._deadline, 1):g} seconds.",
         }
         return QuoteFailure(symbol, fault, sentences[fault], retry_at=retry_at)

@@ -27,6 +27,7 @@ WITHOUT_POLICIES = {
     "password_code",
     "audit_event",
     "quote",
+    "price_history",
 }
 OF_ANNS_ACCOUNT = ("account", "balance", "position", "target", "target_weight")
 

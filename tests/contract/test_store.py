@@ -12,9 +12,10 @@ from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.store import SqlStore
 from allocation.authorisation import Verb
-from allocation.errors import AccountNotFoundError, DuplicateAccountError
+from allocation.errors import AccountNotFoundError, DuplicateAccountError, PriceOrderError
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote, SetAside, TaxLot, TaxTreatment
 from allocation.ports import Store
+from allocation.price_order import DEFAULT_ORDER, PriceOrder
 from allocation.targets import TargetAllocation
 
 D = Decimal
@@ -285,6 +286,27 @@ def test_prices_entered_by_hand_are_each_users_own(kept: Kept) -> None:
     assert kept.store.manual_prices(kept.ann) == {"VTI": typed}
 
 
+def test_everybody_has_an_order_of_price_sources_of_their_own(kept: Kept) -> None:
+    other = (PriceSource.ALPACA, PriceSource.MANUAL, PriceSource.YAHOO, PriceSource.FILE)
+    assert kept.store.price_order(kept.ann) == DEFAULT_ORDER
+
+    kept.store.save_price_order(kept.ann, DEFAULT_ORDER[::-1])
+    kept.store.save_price_order(kept.ann, other)
+
+    assert kept.store.price_order(kept.ann) == other
+    assert kept.store.price_order(kept.bob) == DEFAULT_ORDER
+
+
+@pytest.mark.parametrize("order", [(), DEFAULT_ORDER[:3], (*DEFAULT_ORDER, PriceSource.SAMPLE), DEFAULT_ORDER[:1] * 4])
+def test_an_order_that_does_not_name_every_source_once_is_refused_and_nothing_kept(
+    kept: Kept, order: PriceOrder
+) -> None:
+    with pytest.raises(PriceOrderError, match="every source of prices once"):
+        kept.store.save_price_order(kept.ann, order)
+
+    assert kept.store.price_order(kept.ann) == DEFAULT_ORDER
+
+
 @pytest.mark.parametrize("account_id", ["", "1 OR 1=1", "main'--", "MAIN", "main ", "a\x00b", "\ud800", "x" * 100_000])
 def test_an_account_id_that_nobody_has_is_refused_in_a_sentence(kept: Kept, account_id: str) -> None:
     kept.store.save_portfolios(kept.ann, [main_account()])
@@ -294,7 +316,10 @@ def test_an_account_id_that_nobody_has_is_refused_in_a_sentence(kept: Kept, acco
 
 
 def test_the_matrix_of_verbs_covers_the_whole_protocol() -> None:
-    own = {"accounts", "save_portfolios", "manual_prices", "save_manual_price", "remove_manual_price"}
+    own = {"accounts", "save_portfolios", "manual_prices", "save_manual_price", "remove_manual_price"} | {
+        "price_order",
+        "save_price_order",
+    }
 
     promised = {name for name in vars(Store) if not name.startswith("_")}
 

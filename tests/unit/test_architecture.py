@@ -31,7 +31,7 @@ LAYERS = {
     "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
     "ports": Layer(("ports", "presence", "brokers", "bookkeeping"), knows=("core",)),
     "story": Layer(
-        ("accounts", "drafting", "market", "price_text", "allocation", "execution"), knows=("core", "ports")
+        ("accounts", "drafting", "market", "quote_chain", "price_text", "allocation", "execution"), knows=("core", "ports")
     ),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),

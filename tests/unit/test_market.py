@@ -13,9 +13,10 @@ from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.samples import sample_names, sample_quotes
 from allocation.errors import MissingPriceError
 from allocation.guard import PriceCode
-from allocation.market import Market, choose_quote, get_current_price, get_current_prices
+from allocation.market import Market, get_current_price, get_current_prices
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault
+from allocation.price_order import PriceOrder, choose_quote
 from allocation.price_text import (
     currency_remark,
     failure_sentences,
@@ -27,6 +28,7 @@ from allocation.price_text import (
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FRIDAY_CLOSE = datetime(2026, 11, 20, 21, tzinfo=UTC)
 MANUAL, YAHOO, FILE, SAMPLE = PriceSource.MANUAL, PriceSource.YAHOO, PriceSource.FILE, PriceSource.SAMPLE
+ALPACA = PriceSource.ALPACA
 
 
 class FakeYahoo:
@@ -127,9 +129,12 @@ def test_the_newer_of_yahoo_and_file_wins(newer: PriceSource, older: PriceSource
     assert choose_quote([old, new]) == choose_quote([new, old]) == new
 
 
-def test_yahoo_wins_over_a_file_of_the_same_time() -> None:
-    assert choose_quote([quote(source=YAHOO), quote(source=FILE)]) == quote(source=YAHOO)
-    assert choose_quote([quote(source=FILE), quote(source=YAHOO)]) == quote(source=YAHOO)
+@pytest.mark.parametrize("order", [(MANUAL, FILE, YAHOO, ALPACA), (YAHOO, ALPACA, FILE, MANUAL)])
+def test_of_two_prices_of_the_same_time_the_earlier_in_the_order_counts(order: PriceOrder) -> None:
+    first = YAHOO if order[0] == YAHOO else FILE
+
+    assert choose_quote([quote(source=YAHOO), quote(source=FILE)], order) == quote(source=first)
+    assert choose_quote([quote(source=FILE), quote(source=YAHOO)], order) == quote(source=first)
 
 
 def test_a_sample_is_the_last_resort() -> None:
@@ -369,7 +374,9 @@ def test_a_source_that_says_when_to_come_back_is_left_alone_until_then() -> None
     prices, yahoo = market()
     back = SUNDAY + timedelta(hours=1)
     sent_away = QuoteFailure("VTI", QuoteFault.RATE_LIMITED, "…", retry_at=back)
-    yahoo.quotes = lambda symbols: yahoo.asked.append(tuple(symbols)) or QuoteAnswer({}, {"VTI": sent_away})  # type: ignore[method-assign,func-returns-value]
+    yahoo.quotes = lambda symbols, _within=None: (
+        yahoo.asked.append(tuple(symbols)) or QuoteAnswer({}, {"VTI": sent_away})
+    )  # type: ignore[method-assign,func-returns-value]
     prices.refresh(["VTI"], SUNDAY)
 
     answer = prices.refresh(["VTI"], SUNDAY + timedelta(minutes=59), force=True)

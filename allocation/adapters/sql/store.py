@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, insert, select, update
 
-from allocation.adapters.sql import rows, tables
+from allocation.adapters.sql import market_tables, rows, tables
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.on_record import refusals_on_record
 from allocation.adapters.sql.reach import Reached, is_share_id, may_work, reach, require_at_work, shared_with
@@ -16,6 +16,7 @@ from allocation.adapters.stores import account_name, each_account_once
 from allocation.authorisation import Role, Verb
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
 from allocation.ports import Trail
+from allocation.price_order import PriceOrder, check_order, complete
 from allocation.targets import TargetAllocation
 from allocation.trail import EventKind
 
@@ -137,6 +138,24 @@ class SqlStore:
             )
             if gone.rowcount:
                 self._note(EventKind.PRICE_REMOVED, user_id, symbol)
+
+    def price_order(self, user_id: str) -> PriceOrder:
+        """The order in which the user trusts the sources of prices; the usual one before they changed it."""
+        kept = market_tables.price_order.c
+        question = select(kept.source).where(kept.user_id == user_id, may_work(user_id)).order_by(kept.place)
+        with self._database.reading(user_id) as connection:
+            found = connection.execute(question).scalars().all()
+        return complete(PriceSource(source) for source in found)
+
+    def save_price_order(self, user_id: str, order: PriceOrder) -> None:
+        """Keep another order."""
+        places = [
+            {"user_id": user_id, "place": place, "source": source.value}
+            for place, source in enumerate(check_order(order))
+        ]
+        with self._database.writing(user_id) as connection:
+            require_at_work(connection, user_id)
+            connection.execute(upsert(market_tables.price_order, connection), places)
 
     @contextmanager
     def _reaching(self, user_id: str, account_id: str, verb: Verb) -> Iterator[tuple[Connection, Reached]]:
