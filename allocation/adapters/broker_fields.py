@@ -55,6 +55,13 @@ class Fields:
             raise self.refused(name, found)
         return tuple(Fields(self.broker, name, each) for each in listed)
 
+    def first(self, name: str) -> "Fields":
+        """The first object of a list that has one."""
+        found = self.many(name)
+        if not found:
+            raise self.refused(name)
+        return found[0]
+
     def text(self, name: str) -> str:
         """A text or a number as text; never empty."""
         found = self.maybe_text(name)

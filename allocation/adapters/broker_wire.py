@@ -34,11 +34,11 @@ class _NothingSentError(Exception):
 
 
 class _NoAnswerError(Exception):
-    """The request left, and no whole answer came back. `begun` once its first byte was there."""
+    """The request left, and no whole answer came back. `broke_off` where one had begun that was not just slow."""
 
-    def __init__(self, why: str, *, begun: bool) -> None:
+    def __init__(self, why: str, *, broke_off: bool) -> None:
         super().__init__(why)
-        self.begun = begun
+        self.broke_off = broke_off
 
 
 class Wire:
@@ -82,7 +82,7 @@ class Wire:
         except _NothingSentError as error:
             raise self.unavailable(str(error)) from error
         except _NoAnswerError as error:
-            if error.begun:
+            if error.broke_off:
                 raise self.malformed(f"it broke off ({error})") from error
             raise self.unavailable(str(error)) from error
         if answer.status >= 500 or answer.status == 429:
@@ -97,7 +97,7 @@ class Wire:
         """The answer to an order or a cancellation, asked once; its status is below 500.
 
         Raises:
-            BrokerUnavailableError: nothing was sent.
+            BrokerUnavailableError: nothing was sent, or the broker takes nothing for now and says so.
             OrderUncertainError: it was sent, and what came back does not say what became of it.
         """
         try:
@@ -106,7 +106,9 @@ class Wire:
             raise self.unavailable(str(error)) from error
         except _NoAnswerError as error:
             raise self.uncertain(str(error)) from error
-        if answer.status >= 500 or answer.status == 429 or 300 <= answer.status < 400:
+        if answer.status == 429:
+            raise self.unavailable("it takes no more requests for now")
+        if answer.status >= 500 or 300 <= answer.status < 400:
             raise self.uncertain(f"status {answer.status}")
         return answer
 
@@ -155,13 +157,15 @@ class Wire:
                 return Answer(response.status_code, _read_in_time(response, ends))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
             raise _NothingSentError(type(error).__name__) from None
-        except (httpx.TransportError, _TooLongError) as error:
+        except (httpx.TimeoutException, TimeoutError):
+            raise _NoAnswerError("no whole answer in time", broke_off=False) from None
+        except (httpx.TransportError, _TooLargeError) as error:
             # Without its cause: what it was about to send may stand in there.
-            raise _NoAnswerError(type(error).__name__, begun=begun) from None
+            raise _NoAnswerError(type(error).__name__, broke_off=begun) from None
 
 
-class _TooLongError(Exception):
-    """More bytes or more seconds than an answer may take."""
+class _TooLargeError(Exception):
+    """More bytes than an answer may have."""
 
 
 def exact_json(body: bytes) -> Any:
@@ -186,6 +190,8 @@ def _read_in_time(response: httpx.Response, ends: float) -> bytes:
     body = bytearray()
     for piece in response.iter_raw():
         body += piece
-        if monotonic() > ends or len(body) > LARGEST_ANSWER:
-            raise _TooLongError
+        if monotonic() > ends:
+            raise TimeoutError
+        if len(body) > LARGEST_ANSWER:
+            raise _TooLargeError
     return bytes(body)

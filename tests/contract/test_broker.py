@@ -22,14 +22,16 @@ from allocation.errors import AllocationError
 from allocation.orders import Order, OrderStatus, OrderType
 from allocation.trade_plan import Side
 from tests.broker_side import CASH, HELD, PRICES, AfterFault, BrokerSide, Fault, Lie
+from tests.etrade_side import EtradeSide
 from tests.paper_side import PaperSide
 
 D = Decimal
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 # How each broker's side is opened, from a database and a stack on which it leaves what is to be closed.
-SIDES: dict[str, Callable[[Database, ExitStack], BrokerSide]] = {
-    "paper": lambda database, _closing: PaperSide(database),
+SIDES: dict[str, Callable[[Callable[[], Database], ExitStack], BrokerSide]] = {
+    "paper": lambda opened, _closing: PaperSide(opened()),
+    "etrade": lambda _opened, closing: EtradeSide(closing),
 }
 # What a fault makes of a question: nobody there, or nothing that can be read.
 UNREADABLE = {Fault.TRUNCATED, Fault.NOT_JSON, Fault.HUGE, Fault.REDIRECT}
@@ -40,7 +42,7 @@ NOT_PLACED = {Fault.REFUSED, Fault.TOO_MANY}
 @pytest.fixture(params=sorted(SIDES))
 def side(request: pytest.FixtureRequest, opened: Callable[[str], Database]) -> Iterator[BrokerSide]:
     with ExitStack() as closing:
-        yield SIDES[request.param](opened("sqlite"), closing)
+        yield SIDES[request.param](lambda: opened("sqlite"), closing)
 
 
 def an_order(side: BrokerSide, client_id: str = "rb1", /, **changes: Any) -> Order:

@@ -75,7 +75,7 @@ BUSY = b"HTTP/1.1 429 Later\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
         (says(CUT_OFF), "BROKER_MALFORMED"),
         (says(ENDLESS), "BROKER_MALFORMED"),
         (says(ELSEWHERE), "BROKER_MALFORMED"),
-        (dripping, "BROKER_MALFORMED"),
+        (dripping, "BROKER_UNAVAILABLE"),
     ],
 )
 def test_a_question_that_fails_is_asked_once_and_says_why(behave: Behaviour, code: str) -> None:
@@ -91,7 +91,7 @@ def test_a_question_that_fails_is_asked_once_and_says_why(behave: Behaviour, cod
 
 
 @pytest.mark.parametrize(
-    "behave", [silent, says(b""), says(BROKEN), says(BUSY), says(CUT_OFF), says(ENDLESS), says(ELSEWHERE), dripping]
+    "behave", [silent, says(b""), says(BROKEN), says(CUT_OFF), says(ENDLESS), says(ELSEWHERE), dripping]
 )
 def test_an_order_without_a_plain_answer_is_uncertain_and_sent_once(behave: Behaviour) -> None:
     with server(behave) as (url, asked):
@@ -109,6 +109,13 @@ def test_an_order_that_found_no_server_was_not_placed() -> None:
 
     with pytest.raises(BrokerUnavailableError):
         Wire("A broker", url).order("POST", "/orders", HEADERS, body=b"{}")
+
+
+def test_an_order_to_a_broker_that_takes_no_more_for_now_was_not_placed() -> None:
+    with server(says(BUSY)) as (url, asked), pytest.raises(BrokerUnavailableError):
+        Wire("A broker", url).order("POST", "/orders", HEADERS, body=b"{}")
+
+    assert len(asked) == 1
 
 
 def test_a_refusal_and_all_behind_it_say_nothing_of_what_was_sent() -> None:
