@@ -21,14 +21,40 @@ class LineProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """What we read of one account beside what its file says, in the account's currency.
+class Tally:
+    """What was read of an account in one currency beside what its file says.
 
     Attributes:
         our_total: the values in the file's own rows that were read: holdings, cash and what was set aside.
         priced_total: the same with quantity × printed price, to the cent, in place of each holding's value it agrees with.
         file_total: the file's own total line, if it has one.
+        blur: by how much the two can differ because the file prints its exchange rates rounded.
+    """
+
+    currency: str
+    our_total: Decimal
+    priced_total: Decimal
+    file_total: Decimal | None = None
+    blur: Decimal = Decimal(0)
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Our total minus the file's; None where the file has no total, zero where rounded rates explain it."""
+        if self.file_total is None:
+            return None
+        difference = self.our_total - self.file_total
+        return difference if abs(difference) > self.blur else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What we read of one account beside what its file says, in the account's currency.
+
+    Attributes:
+        our_total, priced_total, file_total: as in `Tally`, for what is in the account's own currency.
         notes: what was merged, left out or derived while reading, in sentences.
+        elsewhere: the same for each other currency the account holds.
+        whole: everything in the account's currency at the file's own exchange rates, where the file has them and a total.
     """
 
     account_id: str
@@ -36,11 +62,19 @@ class Reconciliation:
     priced_total: Decimal
     file_total: Decimal | None = None
     notes: tuple[str, ...] = ()
+    elsewhere: tuple[Tally, ...] = ()
+    whole: Tally | None = None
 
     @property
     def difference(self) -> Decimal | None:
         """Our total minus the file's; None where the file has no total."""
         return None if self.file_total is None else self.our_total - self.file_total
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no total of the file differs from what was read."""
+        others = [*self.elsewhere, *filter(None, (self.whole,))]
+        return not self.difference and not any(tally.difference for tally in others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +91,7 @@ class ImportedFile:
     @property
     def is_complete(self) -> bool:
         """Whether every line was read and every total agrees to the cent."""
-        return not self.problems and not any(reconciliation.difference for reconciliation in self.reconciliations)
+        return not self.problems and all(reconciliation.agrees for reconciliation in self.reconciliations)
 
     def only(self, account_ids: Collection[str]) -> "ImportedFile":
         """The file without the accounts the user leaves out; lines of no known account stay."""
@@ -105,9 +139,10 @@ def with_choices(file: ImportedFile, choices: Mapping[str, Choice]) -> tuple[Por
 
 def is_unchanged(portfolio: Portfolio, saved: Portfolio) -> bool:
     """Whether an import would change nothing but dates and prices."""
-    return (portfolio.quantities, portfolio.cash, portfolio.set_aside) == (
+    return (portfolio.quantities, portfolio.cash, portfolio.balances, portfolio.set_aside) == (
         saved.quantities,
         saved.cash,
+        saved.balances,
         saved.set_aside,
     )
 

@@ -15,6 +15,7 @@ from allocation.imported import (
     Choice,
     ImportedFile,
     Reconciliation,
+    Tally,
     is_unchanged,
     propose,
     with_choices,
@@ -184,26 +185,37 @@ def show_what_changes(session: Session, portfolio: Portfolio, saved: tuple[Accou
 
 
 def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
-    """What was read beside the file's own total, to the cent."""
-    currency, difference = portfolio.account.currency, reconciliation.difference
-    figures: dict[str, Decimal | None] = {
-        "Read from the file": reconciliation.our_total,
-        "Cash in it": portfolio.cash,
-    }
-    if difference is not None:
-        figures |= {"The file's total": reconciliation.file_total, "Difference": difference}
-    with st.container(horizontal=True):
-        for label, amount in figures.items():
-            st.metric(label, literal(money(amount, currency)), border=True)
-    if difference:
+    """What was read beside the file's own total in each currency, to the cent, and all of it where the file has rates."""
+    own = Tally(
+        portfolio.account.currency, reconciliation.our_total, reconciliation.priced_total, reconciliation.file_total
+    )
+    cash = {own.currency: portfolio.cash, **portfolio.balances}
+    several = bool(reconciliation.elsewhere)
+    for tally in (own, *reconciliation.elsewhere):
+        show_tally(tally, {f"Cash in {tally.currency}" if several else "Cash in it": cash.get(tally.currency)})
+    if reconciliation.whole:
+        st.caption(f"All of it in {own.currency}, at the file's own exchange rates:")
+        show_tally(reconciliation.whole, {})
+    if not reconciliation.agrees:
         st.warning("What was read does not add up to the file's own total. Compare the lines before you save.")
-    elif difference == 0:
+    elif own.difference == 0 or reconciliation.whole:
         st.caption(":material/check_circle: Agrees with the file's total to the cent.")
     else:
         st.caption("The file has no total for this account to compare with.")
-    if reconciliation.priced_total != reconciliation.our_total:
-        at_prices = literal(money(reconciliation.priced_total, currency))
+    if own.priced_total != own.our_total:
+        at_prices = literal(money(own.priced_total, own.currency))
         st.caption(f"At the prices as printed it comes to {at_prices}: the broker rounds what it prints.")
+
+
+def show_tally(tally: Tally, cash: dict[str, Decimal | None]) -> None:
+    """The figures of one currency."""
+    figures: dict[str, Decimal | None] = {"Read from the file": tally.our_total}
+    figures |= {label: amount for label, amount in cash.items() if amount is not None}
+    if tally.difference is not None:
+        figures |= {"The file's total": tally.file_total, "Difference": tally.difference}
+    with st.container(horizontal=True):
+        for label, amount in figures.items():
+            st.metric(label, literal(money(amount, tally.currency)), border=True)
 
 
 def show_holdings(portfolio: Portfolio, reconciliation: Reconciliation) -> None:

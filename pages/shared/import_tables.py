@@ -22,8 +22,8 @@ def positions_table(portfolio: Portfolio) -> None:
         {
             "symbol": position.symbol,
             "quantity": units(position.quantity),
-            "price": money(quote.price, currency) if (quote := position.quote) else "not in the file",
-            "value": money(position.quantity * quote.price, currency) if quote else NOT_KNOWN,
+            "price": money(quote.price, quote.currency) if (quote := position.quote) else "not in the file",
+            "value": money(position.quantity * quote.price, quote.currency) if quote else NOT_KNOWN,
             "cost": money(cost, currency) if (cost := cost_of(position)) is not None else NOT_KNOWN,
             "name": position.name,
         }

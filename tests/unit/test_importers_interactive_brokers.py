@@ -73,18 +73,52 @@ def test_shorts_options_and_accruals_are_set_aside_with_their_value():
     ]
 
 
-def test_every_currency_is_an_account_of_its_own_with_its_cash_and_total():
+def test_an_account_holds_each_position_and_its_cash_in_their_own_currency_with_the_total_of_each():
     file = read("interactivebrokers_currencies.csv")
 
-    held = {p.account.currency: (p.quantities, p.cash) for p in file.portfolios}
-    assert held == {
-        "EUR": ({"SAP": Decimal(20)}, Decimal("1100.25")),
-        "USD": ({"VTI": Decimal(20)}, Decimal("-462.5")),
-    }
-    assert [r.file_total for r in file.reconciliations] == [Decimal("5310.25"), Decimal("4539.50")]
+    (portfolio,) = file.portfolios
+    assert (portfolio.account.currency, portfolio.cash) == ("EUR", Decimal("1100.25"))
+    assert portfolio.balances == {"USD": Decimal("-462.5")}
+    assert {p.symbol: p.quote.currency for p in portfolio.positions if p.quote} == {"SAP": "EUR", "VTI": "USD"}
+    (reconciliation,) = file.reconciliations
+    assert (reconciliation.our_total, reconciliation.file_total) == (Decimal("5310.25"), Decimal("5310.25"))
+    assert [(t.currency, t.our_total, t.file_total) for t in reconciliation.elsewhere] == [
+        ("USD", Decimal("4539.50"), Decimal("4539.50"))
+    ]
     assert file.is_complete
-    assert len({p.account.id for p in file.portfolios}) == 2
-    assert any("EUR, USD" in note for note in file.notes)
+
+
+SPANISH = (GOLDEN / "interactivebrokers_spanish.csv").read_text()
+
+
+def test_a_statement_in_another_language_is_told_by_its_form_down_to_the_net_worth():
+    (portfolio,) = read_text(SPANISH).portfolios
+
+    assert (portfolio.account.number, portfolio.account.currency) == ("U7654321", "EUR")
+    assert portfolio.quantities == {"ASML": Decimal(1), "EMXC": Decimal(7), "MSFT": Decimal(8)}
+    assert (portfolio.cash, portfolio.balances) == (Decimal("84.5"), {"USD": Decimal(40)})
+    assert portfolio.as_of == datetime(2026, 9, 14, 16, 0, tzinfo=EASTERN)
+    # 1387.80 + 282.63 + 84.50 + (4043.28 + 40) × 0.9, where 0.9 is the statement's own 3638.952 ÷ 4043.28
+    whole = read_text(SPANISH).reconciliations[0].whole
+    assert whole is not None
+    assert (whole.our_total, whole.difference) == (Decimal("5429.88"), 0)
+
+
+def test_a_net_worth_that_differs_by_more_than_rounded_rates_explain_is_said():
+    file = read_text(SPANISH.replace("5429.88", "5430.88"))
+
+    assert not file.is_complete
+
+
+def test_costs_in_another_currency_are_converted_at_the_files_rate_or_left_out_and_it_is_said():
+    with_rate = read_text(SPANISH)
+    without = read("interactivebrokers_currencies.csv")
+
+    lots = {p.symbol: p.lots for p in with_rate.portfolios[0].positions}
+    assert lots["MSFT"] == (TaxLot(Decimal(8), Decimal("350.85234645")),)  # 389.8359405 × 0.9
+    assert any("MSFT: its cost in USD was converted" in note for note in with_rate.reconciliations[0].notes)
+    assert {p.symbol: bool(p.lots) for p in without.portfolios[0].positions} == {"SAP": True, "VTI": False}
+    assert any("no rate to EUR" in note for note in without.reconciliations[0].notes)
 
 
 def test_a_position_that_was_taken_out_of_the_file_shows_as_a_difference():

@@ -72,15 +72,25 @@ def test_version_2_is_read_with_decimal_commas_and_what_is_owed_on_margin():
     assert file.portfolios[0].cash == Decimal(-100)
 
 
-def test_a_position_in_another_currency_is_an_account_of_its_own():
-    file = version_2(
-        position("1", "250", "250") + position("2", "10", "20", "<CURRENCY><CURSYM>CAD</CURSYM></CURRENCY>")
-    )
+def test_a_position_keeps_its_own_currency_and_the_same_security_in_two_is_planned_in_one():
+    in_dollars, in_canadian = position("1", "250", "250"), "<CURRENCY><CURRATE>0.75<CURSYM>CAD</CURRENCY>"
 
-    assert {p.account.currency: p.quantities for p in file.portfolios} == {
-        "USD": {"VTI": Decimal(1)},
-        "CAD": {"VTI": Decimal(2)},
-    }
+    alone = version_2(position("2", "10", "20", in_canadian)).portfolios[0]
+    both = version_2(in_dollars + position("2", "10", "20", in_canadian)).portfolios[0]
+
+    assert (alone.account.currency, alone.positions[0].quote.currency if alone.positions[0].quote else "") == (
+        "USD",
+        "CAD",
+    )
+    assert both.quantities == {"VTI": Decimal(1)}
+    assert [line.value for line in both.set_aside] == [Decimal(15)]
+
+
+def test_the_zero_that_some_plans_print_as_their_total_is_no_total():
+    file = version_2(position("1", "250", "250"), "<INV401KBAL><TOTAL>0</INV401KBAL>")
+
+    assert file.reconciliations[0].file_total is None
+    assert file.is_complete
 
 
 def test_units_that_are_no_number_are_listed_with_their_line():

@@ -4,25 +4,27 @@ Attributes as in Interactive Brokers' Reporting Reference ("Activity Flex Query 
 LOT, `reportDate` the day of a position, `currency="BASE_SUMMARY"` the cash of all currencies together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 
 from allocation.adapters.importers.amounts import read_amount
 from allocation.adapters.importers.dates import EASTERN
+from allocation.adapters.importers.draft import AccountDraft
 from allocation.adapters.importers.ibkr_positions import (
     BROKER,
     Told,
-    note_currencies,
-    part_of,
+    account_of,
     read_day,
+    settle_whole,
     take_cash,
     take_positions,
 )
-from allocation.adapters.importers.lines import Line, to_cents
+from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.markup import Element, read_xml
 from allocation.adapters.importers.reading import Reading
-from allocation.errors import ImportFileError, NumberError
+from allocation.errors import AllocationError, ImportFileError, NumberError
+from allocation.model import check_currency
 
 NAME = BROKER
 _BASE = "BASE_SUMMARY"
@@ -56,20 +58,23 @@ def read_statements(statements: Sequence[Element], reading: Reading) -> None:
         )
     for statement in statements:
         _read_statement(statement, reading)
-    note_currencies(reading)
 
 
 def _read_statement(statement: Element, reading: Reading) -> None:
     number = statement.attributes.get("accountId", "")
     positions = _newest(list(statement.all("OpenPosition")), reading)
+    report = list(statement.all("CashReportCurrency"))
+    base = _base(statement, reading)
     days = [read_day(element.attributes.get("reportDate", "")) for element in positions]
-    day = max((day for day in days if day), default=None) or read_day(statement.attributes.get("toDate", ""))
-    if day:
-        reading.as_of = datetime.combine(day, time(16), EASTERN)
-    take_positions([_told(element, number) for element in positions], reading)
-    base = _base(statement)
-    _take_cash(list(statement.all("CashReportCurrency")), number, base, reading)
-    _settle_total(statement, number, base, reading)
+    ends = [read_day(element.attributes.get("toDate", "")) for element in (statement, *report)]
+    day = max((day for day in days if day), default=None) or max((day for day in ends if day), default=None)
+    take_positions([_told(element, number) for element in positions], base, reading)
+    _take_cash(report, number, base, reading)
+    _settle_total(statement, account_of(reading, number, base))
+    for account in reading.accounts:
+        if account.as_of is None and day:
+            account.as_of = datetime.combine(day, time(16), EASTERN)
+        account.totals.rates.update(_rates(statement, base))
 
 
 def _newest(positions: Sequence[Element], reading: Reading) -> Sequence[Element]:
@@ -83,10 +88,48 @@ def _newest(positions: Sequence[Element], reading: Reading) -> Sequence[Element]
     return kept
 
 
-def _base(statement: Element) -> str:
-    information = next(statement.all("AccountInformation"), None)
-    told = information.attributes.get("currency", "") if information else ""
-    return (told or statement.attributes.get("currency", "") or "USD").upper()
+def _base(statement: Element, reading: Reading) -> str:
+    """The account's base currency: as the query says it, else the one that is worth exactly one of itself."""
+    said = [element.attributes for element in statement.all("AccountInformation")]
+    said += [element.attributes for element in statement.all("EquitySummaryByReportDateInBase")]
+    said += [element.attributes for element in statement.all("CashReportCurrency") if _is_of_all(element)]
+    said += [element.attributes for element in statement.all("OpenPosition") if _rate(element.attributes) == 1]
+    told = [attributes.get("currency", "") for attributes in (statement.attributes, *said)]
+    told += [element.attributes.get("toCurrency", "") for element in statement.all("ConversionRate")]
+    base = next((currency for currency in told if currency not in ("", _BASE)), "")
+    if base:
+        return base.upper()
+    names = ("OpenPosition", "CashReportCurrency")
+    used = dict.fromkeys(element.attributes.get("currency", "") for name in names for element in statement.all(name))
+    held = [currency for currency in used if currency not in ("", _BASE)]
+    if len(held) > 1:
+        reading.notes.append(
+            "The query does not say its base currency; USD is taken. Add the section Account Information to it."
+        )
+    return held[0].upper() if len(held) == 1 else "USD"
+
+
+def _rates(statement: Element, base: str) -> dict[str, Decimal]:
+    """What one unit of each currency is worth in the base currency."""
+    rates: dict[str, Decimal] = {}
+    for element in statement.all("ConversionRate"):
+        said = element.attributes
+        rate = _rate({"fxRateToBase": said.get("rate", "")})
+        if rate and said.get("toCurrency") == base:
+            rates[said.get("fromCurrency", "")] = rate
+    for element in statement.all("OpenPosition"):
+        rate = _rate(element.attributes)
+        if rate:
+            rates[element.attributes.get("currency", "")] = rate
+    return rates
+
+
+def _rate(said: Mapping[str, str]) -> Decimal | None:
+    """The rate of a line; one that cannot be read is none, and then nothing is converted by it."""
+    try:
+        return read_amount(said.get("fxRateToBase", ""), "The rate")
+    except NumberError:
+        return None
 
 
 def _told(element: Element, number: str) -> Told:
@@ -115,16 +158,15 @@ def _take_cash(report: Sequence[Element], number: str, base: str, reading: Readi
     """The ending cash of every currency, or of all in the base currency where the query has no more."""
     by_currency = [element for element in report if not _is_of_all(element)]
     for element in by_currency or report:
-        told = _BASE if _is_of_all(element) else element.attributes.get("currency", "")
-        account = part_of(
-            reading, element.attributes.get("accountId", "") or number, base if told in ("", _BASE) else told
-        )
+        told = base if _is_of_all(element) else element.attributes.get("currency", "")
+        account = account_of(reading, element.attributes.get("accountId", "") or number, base)
         try:
+            currency = check_currency(told or base)
             amount = read_amount(element.attributes.get("endingCash", ""), "The ending cash")
-        except NumberError as error:
+        except AllocationError as error:
             account.problem(Line(element.line, f"{told} {element.attributes.get('endingCash', '')}", ""), str(error))
             continue
-        take_cash(account, amount or Decimal(0), element.line)
+        take_cash(account, amount or Decimal(0), element.line, currency)
 
 
 def _is_of_all(element: Element) -> bool:
@@ -133,17 +175,15 @@ def _is_of_all(element: Element) -> bool:
     return element.attributes.get("currency") == _BASE or level == _BASE_LEVEL
 
 
-def _settle_total(statement: Element, number: str, base: str, reading: Reading) -> None:
-    """The last net asset value, for an account with a single currency; accruals are shown and never spent."""
-    held = [account for account in reading.accounts if account.number == number and not account.is_empty()]
-    days = list(statement.all("EquitySummaryByReportDateInBase"))
-    days = [element for element in days if element.attributes.get("total")]
-    if len(held) != 1 or held[0].currency != base or not days:
+def _settle_total(statement: Element, account: AccountDraft) -> None:
+    """The last net asset value; accruals are shown and never spent."""
+    days = [e for e in statement.all("EquitySummaryByReportDateInBase") if e.attributes.get("total")]
+    if not days:
         return
     last = max(days, key=lambda element: str(read_day(element.attributes.get("reportDate", ""))))
-    held[0].file_total = to_cents(read_amount(last.attributes["total"], "The net asset value") or Decimal(0))
     for name in ("dividendAccruals", "interestAccruals"):
         amount = read_amount(last.attributes.get(name, ""), f"The {name}")
         if amount:
             line = Line(last.line, name, "", name, value=amount)
-            held[0].put_aside(line, "Accrued, not paid yet: it is part of the account but cannot be spent today.")
+            account.put_aside(line, "Accrued, not paid yet: it is part of the account but cannot be spent today.")
+    settle_whole(account, read_amount(last.attributes["total"], "The net asset value") or Decimal(0))

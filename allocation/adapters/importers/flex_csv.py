@@ -52,7 +52,7 @@ def detect(rows: Sequence[Row]) -> Row | None:
     first = next((row for row in rows if row.filled), None)
     if first is None:
         return None
-    if first.cells[0] in _CODED and any(row.cells[0] == "HEADER" for row in rows):
+    if first.cells[0] in _CODED and any(row.cells[:1] == ("HEADER",) for row in rows):
         return first
     return first if _is_header(first) or _section(first.cells) != _LEFT_OUT else None
 
@@ -109,7 +109,7 @@ def _section(names: Sequence[str]) -> str:
 
 def _attributes(row: Row, names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     """A line's cells under the names the XML has for them."""
-    if len([cell for cell in cells if cell]) and len(cells) > len(names) and any(cells[len(names) :]):
+    if any(cells[len(names) :]):
         raise ImportFileError(
             f"Line {row.number} has {len(cells)} fields, its header {len(names)}. Run the query again and choose the new file.",
             (f"line {row.number}",),

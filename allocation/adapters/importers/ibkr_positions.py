@@ -8,15 +8,20 @@ from decimal import Decimal
 
 from allocation.adapters.importers.amounts import read_amount
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.lines import Line, reason_to_set_aside, unit_cost
+from allocation.adapters.importers.lines import Line, reason_to_set_aside, to_cents, unit_cost
 from allocation.adapters.importers.reading import Reading
 from allocation.errors import AllocationError
-from allocation.imported import LineProblem
 from allocation.model import TaxLot, check_currency
 
 BROKER = "Interactive Brokers"
 
 _HELD = ("stock", "mutual fund", "fund", "etf")
+# The same in German, Spanish, French, Italian, Portuguese, Chinese and Japanese, as statements in these languages print it.
+_HELD_ABROAD = frozenset({
+    "aktien", "acciones", "actions", "azioni", "ações", "股票", "株式", "investmentfonds", "fonds", "fondos",
+    "fondos de inversión", "fonds communs de placement", "fondi", "fondi comuni", "fundos", "etfs",
+})  # fmt: skip
+_MONEY = frozenset({"cash", "forex", "devisen", "divisas"})
 # Flex queries write the kinds of securities in short.
 _KINDS = {
     "STK": "Stocks",
@@ -57,44 +62,43 @@ def read_day(text: str) -> date | None:
         return None
 
 
-def take_positions(told: Sequence[Told], reading: Reading) -> None:
-    """Every position with its lots, into the part of its account that is held in its currency."""
+def take_positions(told: Sequence[Told], base: str, reading: Reading) -> None:
+    """Every position with its lots, each in its own currency; amounts in the base currency carry none."""
     for position, lots in _with_lots(told):
-        try:
-            currency = check_currency(position.currency.upper() or "USD")
-        except AllocationError as error:
-            reading.problems.append(LineProblem(position.line, position.text, str(error)))
+        account = account_of(reading, position.account, base)
+        if position.kind.lower() in _MONEY:
+            account.notes.append(f"Line {position.line}: {position.symbol} is money, which the cash report has.")
             continue
-        account = part_of(reading, position.account, currency)
         try:
+            currency = check_currency(position.currency.upper() or base)
             line = _line(position, lots)
         except AllocationError as error:
             account.problem(Line(position.line, position.text, position.symbol), str(error))
             continue
-        _hold(account, line)
+        _hold(account, replace(line, currency="" if currency == base else currency))
 
 
-def take_cash(account: AccountDraft, amount: Decimal, line: int) -> None:
+def take_cash(account: AccountDraft, amount: Decimal, line: int, currency: str = "") -> None:
     """Cash of one currency; below zero it is owed."""
-    account.cash += amount
-    if amount < 0:
+    account.take_cash(amount, currency)
+    if to_cents(amount) < 0:
         account.notes.append(
-            f"Line {line}: the {account.currency} cash is below zero; the account owes {-amount:,.2f} on margin."
+            f"Line {line}: the {currency or account.currency} cash is below zero; the account owes {-amount:,.2f} on margin."
         )
 
 
-def part_of(reading: Reading, number: str, currency: str) -> AccountDraft:
-    """The part of an account in one currency."""
-    return reading.account_in(currency, BROKER, number, f"{BROKER} {currency}")
+def settle_whole(account: AccountDraft, total: Decimal) -> None:
+    """The net asset value in the base currency: the account's total where it holds nothing else."""
+    held = [line for lines in account.holdings.values() for line in lines] + [line for line, _ in account.aside]
+    if any(account.balances.values()) or any(line.currency for line in held):
+        account.totals.whole = total
+    else:
+        account.file_total = to_cents(total)
 
 
-def note_currencies(reading: Reading) -> None:
-    """Say why one account of the broker became several."""
-    currencies = sorted({account.currency for account in reading.accounts if not account.is_empty()})
-    if len(currencies) > 1:
-        reading.notes.append(
-            f"The account holds {', '.join(currencies)}: each currency becomes an account of its own, with its cash."
-        )
+def account_of(reading: Reading, number: str, base: str) -> AccountDraft:
+    """The account with this number, in its base currency."""
+    return reading.account_in(base, BROKER, number, BROKER)
 
 
 def _with_lots(told: Sequence[Told]) -> list[tuple[Told, list[Told]]]:
@@ -136,7 +140,7 @@ def _single(told: Told) -> Line:
 
 
 def _is_held(kind: str) -> bool:
-    return not kind or kind.lower().startswith(_HELD)
+    return not kind or kind.lower().startswith(_HELD) or kind.lower() in _HELD_ABROAD
 
 
 def _hold(account: AccountDraft, line: Line) -> None:

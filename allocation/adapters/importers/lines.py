@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from allocation.adapters.importers.amounts import read_amount, read_cost
@@ -12,7 +12,7 @@ from allocation.money import MOST_DECIMALS, decimals, plain
 
 CENT = Decimal("0.01")
 LONGEST_LABEL = 120
-_UNIT_COST_STEP = Decimal("0.00000001")  # a hundred-millionth: below a cent for up to a million units
+UNIT_COST_STEP = Decimal("0.00000001")  # a hundred-millionth: below a cent for up to a million units
 
 # Option symbols: Fidelity " -AAPL261218C200", the OCC's "AAPL261218C00200000", Schwab "AAPL 12/18/2026 200.00 C".
 _OPTION_SYMBOL = re.compile(
@@ -33,6 +33,8 @@ class Line:
     Attributes:
         cost: what the whole line cost; `unit_cost` is for one unit, for files that have only that.
         lots: the line's tax lots where the file lists them.
+        currency: of all amounts of the line; empty for the account's.
+        priced: when the price was struck, where the line itself says it.
         kind: the broker's word for the type of security.
         cost_fault: why the cost could not be read, in a sentence.
     """
@@ -50,6 +52,8 @@ class Line:
     kind: str = ""
     cost_fault: str = ""
     lots: tuple[TaxLot, ...] = ()
+    currency: str = ""
+    priced: datetime | None = None
 
     @property
     def label(self) -> str:
@@ -169,4 +173,4 @@ def unit_cost(line: Line) -> Decimal | None:
     if line.cost is None or line.cost < 0 or not line.quantity:
         return line.unit_cost
     exact = line.cost / line.quantity + 0  # 1.0E+2 becomes 100
-    return exact if decimals(exact) <= MOST_DECIMALS else exact.quantize(_UNIT_COST_STEP, ROUND_HALF_EVEN)
+    return exact if decimals(exact) <= MOST_DECIMALS else exact.quantize(UNIT_COST_STEP, ROUND_HALF_EVEN)

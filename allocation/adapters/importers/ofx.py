@@ -7,6 +7,7 @@ same amount is the same money. Tax lots are not part of the format. Times withou
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -56,22 +57,19 @@ def read(text: str, reading: Reading) -> None:
 
 
 def _read_statement(statement: Element, securities: Mapping[str, Element], reading: Reading) -> None:
-    currency = statement.told("CURDEF").upper() or "USD"
+    currency = check_currency(statement.told("CURDEF").upper() or "USD")
     broker, number = statement.told("INVACCTFROM", "BROKERID"), statement.told("INVACCTFROM", "ACCTID")
-    reading.as_of = _moment(statement.told("DTASOF")) or reading.as_of
-    own = reading.account_in(check_currency(currency), broker, number, broker or "OFX account")
-    cash = _cash(statement, own)
-    for kind in _POSITIONS:
-        for element in statement.all(kind):
-            position = element.first("INVPOS")
-            if position is None:
-                continue
-            told = position.told("CURRENCY", "CURSYM").upper() or currency
-            account = reading.account_in(told, broker, number, broker or "OFX account") if told != currency else own
-            cash = _read_position(kind, position, securities, account, cash)
-    own.cash += cash
-    total = statement.told("INV401KBAL", "TOTAL")
-    own.file_total = read_amount(_point(total), "The total") if total else None
+    account = reading.account_in(currency, broker, number, broker or "OFX account")
+    account.as_of = _moment(statement.told("DTASOF")) or account.as_of
+    cash = _cash(statement, account)
+    listed = statement.first("INVPOSLIST")
+    for element in listed.children if listed else ():
+        position = element.first("INVPOS")
+        if position is not None and element.name in _POSITIONS:
+            cash = _read_position(element.name, position, securities, account, cash)
+    account.cash += cash
+    _take_other_cash(statement, account)
+    _settle_total(statement, account)
 
 
 def _read_position(
@@ -79,8 +77,7 @@ def _read_position(
 ) -> Decimal:
     """Take a position into the account; the cash that is left to be counted comes back."""
     try:
-        check_currency(account.currency)
-        line = _line(position, securities)
+        line = _in_its_currency(position, _line(position, securities), account)
     except AllocationError as error:
         account.problems.append(LineProblem(position.line, _text(position), str(error), account.id))
         return cash
@@ -93,6 +90,42 @@ def _read_position(
     else:
         account.hold(line)
     return cash
+
+
+def _in_its_currency(position: Element, line: Line, account: AccountDraft) -> Line:
+    """A position in a currency of its own; CURRATE is what one unit of it is worth in the statement's (section 5.2)."""
+    told = position.first("CURRENCY")
+    currency = check_currency(told.told("CURSYM").upper()) if told else account.currency
+    if told is None or currency == account.currency:
+        return line
+    rate = read_amount(_point(told.told("CURRATE")), f"The rate of {currency}")
+    if rate:
+        account.totals.rates[currency] = rate
+    return replace(line, currency=currency)
+
+
+def _take_other_cash(statement: Element, account: AccountDraft) -> None:
+    """Balances in another currency than the statement's, which AVAILCASH does not have."""
+    for balance in statement.all("BAL"):
+        told = balance.told("CURRENCY", "CURSYM").upper()
+        if balance.told("BALTYPE").upper() != "DOLLAR" or told in ("", account.currency):
+            continue
+        try:
+            amount = read_amount(_point(balance.told("VALUE")), f"The balance {balance.told('NAME')}")
+            if "cash" in balance.told("NAME").lower():
+                account.take_cash(amount or Decimal(0), check_currency(told))
+        except AllocationError as error:
+            account.problems.append(LineProblem(balance.line, f"BAL {balance.told('NAME')}", str(error), account.id))
+
+
+def _settle_total(statement: Element, account: AccountDraft) -> None:
+    """The total of an employer's plan; some print zero there whatever the plan holds, which is no total."""
+    total = statement.told("INV401KBAL", "TOTAL")
+    amount = read_amount(_point(total), "The total") if total else None
+    if amount == 0 and (account.holdings or account.aside):
+        account.notes.append("The plan's total is printed as zero, so there is no total to compare with.")
+    else:
+        account.file_total = amount
 
 
 def _line(position: Element, securities: Mapping[str, Element]) -> Line:

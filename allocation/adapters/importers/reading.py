@@ -30,7 +30,7 @@ class Reading:
         return self._accounts.setdefault(key, AccountDraft(broker, number, name))
 
     def account_in(self, currency: str, broker: str, number: str, name: str) -> AccountDraft:
-        """The part of a broker's account that is held in one currency, begun when it is new."""
+        """The account whose own currency this is, begun when it is new; it may hold others as well."""
         key = account_id(broker, number, name, currency)
         draft = AccountDraft(broker, number, name, currency=currency, by_currency=True)
         return self._accounts.setdefault(key, draft)
