@@ -39,6 +39,7 @@ class Verb(StrEnum):
     CHANGE_TARGET = "change the target"
     IMPORT = "import new holdings"
     SEND_ORDERS = "send orders"
+    SET_LIMITS = "set the limits for orders"
     RENAME = "rename the account"
     REMOVE = "remove the account"
     SHARE = "share the account"
@@ -69,6 +70,7 @@ LEAST_ROLE: Mapping[AnyVerb, Role] = MappingProxyType(
         Verb.CHANGE_TARGET: Role.TRADER,
         Verb.IMPORT: Role.TRADER,
         Verb.SEND_ORDERS: Role.TRADER,
+        Verb.SET_LIMITS: Role.OWNER,
         Verb.RENAME: Role.OWNER,
         Verb.REMOVE: Role.OWNER,
         Verb.SHARE: Role.OWNER,

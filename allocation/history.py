@@ -25,6 +25,7 @@ class Topic(StrEnum):
     SIGN_IN = "Sign-in and security"
     ACCOUNTS = "Accounts and targets"
     PLANS = "Plans and prices"
+    ORDERS = "Orders"
     SHARING = "Sharing"
     REFUSED = "Refused"
 
@@ -66,6 +67,13 @@ MEANINGS: Mapping[EventKind, Meaning] = MappingProxyType(
         EventKind.TARGET_SAVED: Meaning(Topic.ACCOUNTS, "Target saved"),
         EventKind.PLAN_MADE: Meaning(Topic.PLANS, "Plan taken along"),
         EventKind.TRADES_DOWNLOADED: Meaning(Topic.PLANS, "Trades downloaded"),
+        EventKind.ORDERS_CONFIRMED: Meaning(Topic.ORDERS, "Orders confirmed"),
+        EventKind.ORDERS_CANCELLED: Meaning(Topic.ORDERS, "Orders called back"),
+        EventKind.ORDERS_RESUMED: Meaning(Topic.ORDERS, "Orders sent on"),
+        EventKind.ORDERS_STOPPED: Meaning(Topic.ORDERS, "Kill switch pressed"),
+        EventKind.ORDERS_ALLOWED: Meaning(Topic.ORDERS, "Kill switch released"),
+        EventKind.ORDER_DECIDED: Meaning(Topic.ORDERS, "Order decided by hand"),
+        EventKind.LIMITS_SET: Meaning(Topic.ORDERS, "Limits for orders set"),
         EventKind.PRICE_ENTERED: Meaning(Topic.PLANS, "Price entered by hand"),
         EventKind.PRICE_REMOVED: Meaning(Topic.PLANS, "Price by hand removed"),
         EventKind.TEAM_CREATED: Meaning(Topic.SHARING, "Team created"),

@@ -18,6 +18,7 @@ from tests.people import ROLES, World, new_world
 
 # Read before anybody is known, or one chain for all; docs/authorisation.md says why of each.
 WITHOUT_POLICIES = {
+    "order_executor",
     "app_user",
     "sign_in_session",
     "sign_in_attempt",

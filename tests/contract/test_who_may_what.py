@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from allocation.adapters.sql.database import Database, open_database
+from allocation.adapters.sql.order_desk import SqlOrderDesk
 from allocation.authorisation import Role, TeamVerb, Verb, may
 from allocation.errors import AccountNotFoundError, AllocationError, NotAllowedError, TeamNotFoundError
+from allocation.limits import Limits
 from allocation.model import Account, Portfolio, Position
 from allocation.targets import TargetAllocation
 from tests.people import HELD, ROLES, WANTED, World, add_user, join, new_world
@@ -47,11 +49,16 @@ DEEDS: dict[Verb, Deed] = {
     Verb.ENTER_PRICES: lambda w, user, account: w.store.authorise(user, account, Verb.ENTER_PRICES),
     Verb.CHANGE_TARGET: lambda w, user, account: w.store.save_target(user, account, TargetAllocation.of({"KO": 1})),
     Verb.IMPORT: lambda w, user, account: w.store.save_portfolios(user, [imported(account)]),
-    Verb.SEND_ORDERS: lambda w, user, account: w.store.authorise(user, account, Verb.SEND_ORDERS),
+    Verb.SEND_ORDERS: lambda w, user, account: _desk(w).stop(user, account, "a test"),
+    Verb.SET_LIMITS: lambda w, user, account: _desk(w).save_limits(user, account, Limits(orders=7)),
     Verb.RENAME: lambda w, user, account: w.store.rename_account(user, account, "Renamed"),
     Verb.REMOVE: lambda w, user, account: w.store.remove_account(user, account),
     Verb.SHARE: lambda w, user, account: w.teams.share(user, account, w.team, Role.VIEWER),
 }
+
+
+def _desk(world: World) -> SqlOrderDesk:
+    return SqlOrderDesk(world.database, world.trail)
 
 
 def outcome(deed: Callable[[], object]) -> type[AllocationError] | None:
