@@ -6,12 +6,14 @@ from functools import partial
 from threading import Lock
 from time import monotonic
 
+from allocation.currencies import Rates
 from allocation.errors import MissingPriceError
 from allocation.exchanges import Weekdays, exchange_of
 from allocation.flights import Flights
+from allocation.fx_guard import rate_way_out, refuse_rate
 from allocation.guard import DoubtfulPriceError, PriceCode, refuse_leap, refuse_old, way_out
 from allocation.model import Portfolio, PriceSource, Quote
-from allocation.pairs import RateAnswer, pair_symbols, rates_at_hand
+from allocation.pairs import RateAnswer, pair_of, pair_symbols, rate_of, rates_at_hand
 from allocation.ports import (
     QuoteAnswer,
     QuoteCache,
@@ -201,12 +203,21 @@ class Market:
         for symbol, quote in answer.quotes.items():
             earlier = [quotes[symbol] for quotes in (last, known) if symbol in quotes]
             try:
-                refuse_old(quote, self._missed(quote, now))
-                refuse_leap(quote, earlier)
+                self._refuse_doubtful(quote, earlier, now)
             except DoubtfulPriceError as error:
                 del good[symbol]
                 doubtful[symbol] = _doubtful(error, quote.source, choose_quote(earlier))
         return QuoteAnswer(good, doubtful)
+
+    def _refuse_doubtful(self, quote: Quote, earlier: Iterable[Quote], now: datetime) -> None:
+        pair = pair_of(quote.symbol)
+        if pair is None:
+            refuse_old(quote, self._missed(quote, now))
+            refuse_leap(quote, earlier)
+            return
+        banks = Rates(self._reference.rates(pair) if self._reference else ())
+        known = [*map(rate_of, earlier), *([banks[pair]] if pair in banks else [])]
+        refuse_rate(quote, rate_of(quote), filter(None, known), now)
 
     def _missed(self, quote: Quote, now: datetime) -> int:
         """A file's price has a day and no hour; it is taken for the last of that day."""
@@ -303,5 +314,7 @@ def _joined(first: QuoteAnswer, second: QuoteAnswer) -> QuoteAnswer:
 
 def _doubtful(error: DoubtfulPriceError, source: PriceSource, last: Quote | None) -> QuoteFailure:
     symbol = error.culprits[0]
-    message = f"{source.value.title()} gave no usable price for {symbol}: {error.message}. {way_out(last)}"
-    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=error.readings)
+    pair = pair_of(symbol)
+    what, todo = (f"rate for {'/'.join(pair)}", rate_way_out(last)) if pair else (f"price for {symbol}", way_out(last))
+    message = f"{source.value.title()} gave no usable {what}: {error.message}. {todo}"
+    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=error.readings, source=source)

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from allocation.authorisation import Role, Verb
 from allocation.currencies import Rate
+from allocation.fx_guard import RateCode, rate_code
 from allocation.guard import PriceCode
-from allocation.model import Account, Portfolio, Quote
+from allocation.model import Account, Portfolio, PriceSource, Quote
+from allocation.pairs import pair_of
 from allocation.price_order import PriceOrder
 from allocation.targets import TargetAllocation
 from allocation.teams import Offer, Team
@@ -45,6 +47,7 @@ class QuoteFailure:
         cause: the code, where the fault alone does not say it.
         retry_at: before this moment the source wants to hear nothing more.
         readings: what the source may have meant; whoever knows can choose one.
+        source: who was asked.
     """
 
     symbol: str
@@ -53,11 +56,13 @@ class QuoteFailure:
     cause: PriceCode | None = None
     retry_at: datetime | None = None
     readings: tuple[Quote, ...] = ()
+    source: PriceSource = PriceSource.YAHOO
 
     @property
-    def code(self) -> PriceCode:
-        """Why there is no price, for programs."""
-        return self.cause or _CODES[self.fault]
+    def code(self) -> PriceCode | RateCode:
+        """Why there is no price, or of a pair no rate, for programs."""
+        code = self.cause or _CODES[self.fault]
+        return rate_code(code) if pair_of(self.symbol) else code
 
 
 @dataclass(frozen=True, slots=True)
