@@ -1,7 +1,5 @@
 """What should I trade? Targets to edit, and everything that follows from them at once: trades, chart, numbers."""
 
-import json
-import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,16 +7,16 @@ import streamlit as st
 
 from allocation import desk
 from allocation.allocation import Session
+from allocation.choices import Choices
 from allocation.desk import DeskLine
 from allocation.errors import AccountNotFoundError
 from allocation.figures import weights_figure
 from allocation.model import Portfolio
-from allocation.report import trades_csv
-from allocation.rules import Rules
 from allocation.trade_plan import TradePlan
-from pages.shared.look import NOT_KNOWN, account_header, account_label, count, literal, money, no_account, percent
+from pages.shared.downloads import show_downloads
+from pages.shared.drafts import keep_draft
+from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
 from pages.shared.prices import fetch_once, price_panel
-from pages.shared.record import note_download
 from pages.shared.rules_form import rules_form
 from pages.shared.state import gone_meanwhile, require_session, tell_aside
 from pages.shared.tables import (
@@ -98,18 +96,19 @@ def show_account(session: Session) -> None:
     row = st.container(horizontal=True, vertical_alignment="center", key="rebalance-prices")
     proof = row.container(width="stretch")
     price_panel(session, view.portfolio, view.bench.symbols, row)
-    rules, cash_flow = rules_form(view.portfolio)
+    chosen = rules_form(view)
+    keep_draft(session.user, view.bench, edited=view.edited)
     show_target_bar(view)
-    plan, refusal = try_plan(view, rules, cash_flow)
+    plan, refusal = try_plan(view, chosen)
     with headline:
         show_headline(view, plan, refusal)
     if plan is not None:
         proof.caption(proof_text(plan, view.account.currency))
     lines = view.lines(plan)
     show_weights(view, lines, plan)
-    show_deliberate(lines, rules, plan)
+    show_deliberate(lines, chosen, plan)
     if plan is not None:
-        show_trades(view, plan, rules)
+        show_trades(view, plan, chosen)
     show_set_aside(view.portfolio)
     tell_aside()  # what a button of the desk had to say: in a fragment a callback shows nothing itself
 
@@ -268,11 +267,11 @@ def show_chart(view: View, lines: tuple[DeskLine, ...], plan: TradePlan | None) 
     )
 
 
-def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan | None) -> None:
+def show_deliberate(lines: tuple[DeskLine, ...], chosen: Choices, plan: TradePlan | None) -> None:
     """What is easily overlooked: holdings without a target, and remarks of the plan."""
     names = desk.without_target(lines)
     if names:
-        st.warning(literal(without_target_text(names, rules)), icon=":material/visibility:")
+        st.warning(literal(without_target_text(names, chosen)), icon=":material/visibility:")
     for remark in (r for r in plan.remarks if r.code not in SAID_OTHERWISE) if plan else ():
         st.caption(f":material/info: {literal(remark.message)}")
 
@@ -280,14 +279,14 @@ def show_deliberate(lines: tuple[DeskLine, ...], rules: Rules, plan: TradePlan |
 # ── The trades ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def show_trades(view: View, plan: TradePlan, rules: Rules) -> None:
+def show_trades(view: View, plan: TradePlan, chosen: Choices) -> None:
     """The trade table and its downloads."""
     with st.container(horizontal=True, vertical_alignment="center", key="rebalance-downloads"):
         st.subheader("Trades", anchor=False, width="content")
         st.space("stretch")
         show_downloads(view, plan)
     if not plan.trades:
-        st.info(no_trades_text(plan, rules), icon=":material/check_circle:")
+        st.info(no_trades_text(plan, chosen), icon=":material/check_circle:")
         return
     # Above the table: its toolbar, which comes up there under the pointer, would lie on the buttons.
     totals, currency = plan.totals, view.account.currency
@@ -301,34 +300,6 @@ def show_trades(view: View, plan: TradePlan, rules: Rules) -> None:
         row_height=ROW_HEIGHT,
         height=grid_height(len(plan.trades), 24),
         alt="Trades of the plan, sells first",
-    )
-
-
-def show_downloads(view: View, plan: TradePlan) -> None:
-    """The plan as files; named by account and day."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", view.account.name).strip("-") or "account"
-    stem = f"evenkeel-{name}-{view.now:%Y-%m-%d}"
-    st.download_button(
-        "Download CSV",
-        trades_csv(plan, view.account.currency, {view.account.id: account_label(view.account)}).encode("utf-8-sig"),
-        f"{stem}.csv",
-        "text/csv",
-        key="rebalance.csv",
-        icon=":material/download:",
-        on_click=note_download,
-        args=(view.account.id, plan, "csv"),
-        disabled=not plan.trades,
-    )
-    document = json.dumps(plan.as_dict(), indent=2)
-    st.download_button(
-        "JSON",
-        document,
-        f"{stem}.json",
-        "application/json",
-        key="rebalance.json",
-        icon=":material/data_object:",
-        on_click=note_download,
-        args=(view.account.id, plan, "json"),
     )
 
 

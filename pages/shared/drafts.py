@@ -1,11 +1,14 @@
 """The what-if of each account: nothing typed is lost by a rerun, a visit to another page, a refresh, or a session's end."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from allocation.choices import PLAIN, Choices
 from allocation.desk import Draft, apply_edits, desk_symbols, fits
+from allocation.drafting import Kept
 from allocation.errors import AllocationError, TargetError
 from allocation.model import Portfolio
 from allocation.ports import User
@@ -20,7 +23,8 @@ class Bench:
     """One account's draft and the grid it is typed into.
 
     The grid keeps its own edits over the rows it was given (`base`, in the order of `symbols`). Whenever those rows
-    change, the grid is started anew with everything typed so far as its base.
+    change, the grid is started anew with everything typed so far as its base. `choices` are those of the last run, and
+    `held` the mark of the holdings that their money was meant for.
     """
 
     account_id: str
@@ -30,6 +34,8 @@ class Bench:
     begun: bool = False
     first: Draft = NOTHING_DRAFTED
     restored: Draft | None = None
+    choices: Choices = PLAIN
+    held: str = ""
     epoch: int = 0
     mistyped: str = ""
     notice: str = ""
@@ -88,8 +94,16 @@ def bench_of(user: User, portfolio: Portfolio, start: Callable[[], Draft | None]
     key, account_id = f"rebalance.{portfolio.account.id}.bench", portfolio.account.id
     if key not in st.session_state:
         symbols = desk_symbols(portfolio, NOTHING_DRAFTED)
-        restored = None if user.demo else drafts().find(user.id, account_id)
-        st.session_state[key] = Bench(account_id, NOTHING_DRAFTED, NOTHING_DRAFTED, symbols, restored=restored)
+        kept = Kept() if user.demo else drafts().find(user.id, account_id)
+        st.session_state[key] = Bench(
+            account_id,
+            NOTHING_DRAFTED,
+            NOTHING_DRAFTED,
+            symbols,
+            restored=kept.draft,
+            choices=kept.choices,
+            held=kept.held,
+        )
     bench: Bench = st.session_state[key]
     bench.begin(start, portfolio)
     if bench.grid_key not in st.session_state or bench.symbols != desk_symbols(portfolio, bench.base):
@@ -100,7 +114,13 @@ def bench_of(user: User, portfolio: Portfolio, start: Callable[[], Draft | None]
     return bench
 
 
+def holdings_mark(portfolio: Portfolio) -> str:
+    """The same for the same holdings, and for no others."""
+    held = sorted((symbol, str(quantity)) for symbol, quantity in portfolio.quantities.items())
+    return hashlib.sha256(repr((held, str(portfolio.cash))).encode()).hexdigest()[:16]
+
+
 def keep_draft(user: User, bench: Bench, *, edited: bool) -> None:
     """Have what was typed outlive this browser session; does not wait for it to be written. A demo keeps nothing."""
     if bench.begun and not bench.mistyped and not user.demo:
-        drafts().keep(user.id, bench.account_id, bench.draft if edited else None)
+        drafts().keep(user.id, bench.account_id, Kept(bench.draft if edited else None, bench.choices, bench.held))

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from streamlit import runtime
 from streamlit.runtime.media_file_manager import MediaFileManager
@@ -29,6 +30,12 @@ class Owner:
 class _Tab:
     owner: Owner
     files: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    def take(self, file: str) -> None:
+        self.files[file] = None
+        self.files.move_to_end(file)
+        while len(self.files) > _MOST_FILES:
+            self.files.popitem(last=False)
 
 
 class Owners:
@@ -59,11 +66,14 @@ class Owners:
         """A page in this tab offers this file."""
         with self._lock:
             if tab in self._tabs:
-                files = self._tabs[tab].files
-                files[file] = None
-                files.move_to_end(file)
-                while len(files) > _MOST_FILES:
-                    files.popitem(last=False)
+                self._tabs[tab].take(file)
+
+    def note_made(self, offer: str, file: str) -> None:
+        """What was offered to be made is this file now."""
+        with self._lock:
+            for tab in self._tabs.values():
+                if offer in tab.files:
+                    tab.take(file)
 
     def of_tab(self, tab: str) -> Owner | None:
         """Whose the tab is; None when it is nobody's."""
@@ -102,10 +112,10 @@ def drop_uploads(tab: str) -> None:
 def watch(files: MediaFileManager, owners: Callable[[], Owners]) -> None:
     """From here on, every file that a page offers is noted for the tab it is offered in.
 
-    Streamlit knows too, but forgets at each rerun, and the click on a download is one. A download whose content is
-    made at the click has no tab when it is made, and is not served.
+    Streamlit knows too, but forgets at each rerun, and the click on a download is one. A download whose content is made
+    at the click has no tab when it is made: it belongs to the tabs that were offered its making.
     """
-    add = files.add
+    add, add_deferred, execute_deferred = files.add, files.add_deferred, files.execute_deferred
 
     def noted(
         path_or_data: bytes | str,
@@ -118,7 +128,19 @@ def watch(files: MediaFileManager, owners: Callable[[], Owners]) -> None:
         owners().note_file(this_tab(), file_of(address))
         return address
 
+    def offered(*args: Any, **kwargs: Any) -> str:
+        file = add_deferred(*args, **kwargs)
+        owners().note_file(this_tab(), file)
+        return file
+
+    def made(file_id: str) -> str:
+        address = execute_deferred(file_id)
+        owners().note_made(file_id, file_of(address))
+        return address
+
     files.add = noted  # type: ignore[method-assign]
+    files.add_deferred = offered  # type: ignore[method-assign]
+    files.execute_deferred = made  # type: ignore[method-assign]
 
 
 def file_of(address: str) -> str:

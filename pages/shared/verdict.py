@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from allocation.choices import Choices, Mode
 from allocation.errors import listed
-from allocation.rules import OutsideTarget, Rules, Selling
+from allocation.rules import OutsideTarget
 from allocation.trade_plan import Status, TradePlan
 from allocation.valuation import printed_total
 from pages.shared.look import beside_total, literal, money, percent
-from pages.shared.rules_form import SELLING
 from pages.shared.whatif import View
 
 CALCULATED = "Calculated from your targets and rules at the prices shown."
@@ -22,16 +22,18 @@ _WITHOUT_TARGET = {
 }
 
 
-def no_trades_text(plan: TradePlan, rules: Rules) -> str:
+def no_trades_text(plan: TradePlan, chosen: Choices) -> str:
     """Why nothing is to be done: there is nothing to gain, or the rules are in the way of it."""
     if plan.after.drift < _AS_GOOD_AS_NONE:
         return "On target: no trades."
     near = f"No trades: the account stays {percent(plan.after.drift)} from its targets"
-    match rules.selling:
-        case Selling.TO_RAISE_CASH:
-            return f"{near}. The cash at hand is enough, and with **{SELLING[rules.selling]}** nothing else is traded."
-        case Selling.NEVER:
-            return f"{near}. With **{SELLING[rules.selling]}** only the cash at hand can bring it nearer."
+    match chosen.mode:
+        case Mode.RAISE_CASH:
+            return f"{near}. The cash at hand is enough, and with **{chosen.mode.label}** nothing else is traded."
+        case Mode.INVEST:
+            return f"{near}. With **{chosen.mode.label}** only the cash at hand can bring it nearer."
+        case Mode.OUT_OF_BAND:
+            return f"{near}, and every line is within its band."
     if plan.status == Status.OPTIMAL:
         return f"{near}, and no trade your rules allow brings it nearer."
     return f"{near}; none was found that brings it nearer."
@@ -60,7 +62,7 @@ def beside_plan_text(view: View, plan: TradePlan) -> str:
     return beside_total(view.portfolio, view.valuation, total_in_cents(view, plan), left_out)
 
 
-def without_target_text(symbols: Iterable[str], rules: Rules) -> str:
+def without_target_text(symbols: Iterable[str], chosen: Choices) -> str:
     """What becomes of holdings nobody decided about, and where to decide."""
-    said = _WITHOUT_TARGET[rules.outside_target].format(listed(symbols))
+    said = _WITHOUT_TARGET[chosen.outside].format(listed(symbols))
     return f"{said} Set a target, or choose under More rules → Holdings without a target."

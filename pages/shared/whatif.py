@@ -9,6 +9,7 @@ import streamlit as st
 
 from allocation import authorisation, desk
 from allocation.allocation import Session
+from allocation.choices import Choices
 from allocation.desk import DeskLine, Draft
 from allocation.errors import AllocationError, MissingPriceError, TargetError
 from allocation.model import Account, Portfolio, Quote
@@ -92,17 +93,26 @@ def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Ma
     return desk.set_from_current(Draft({}), portfolio.symbols, valuation.values, valuation.cash)
 
 
-def try_plan(view: View, rules: Rules, cash_flow: Decimal) -> tuple[TradePlan | None, str]:
+def try_plan(view: View, chosen: Choices) -> tuple[TradePlan | None, str]:
     """The plan for what is on the desk now, or the sentence that says why there is none."""
     if view.bench.mistyped:
         return None, view.bench.mistyped
     try:
         target = desk.target_of(view.bench.draft)
         prices = {s: quote.price for s, quote in view.quotes.items()}
-        asked = (view.portfolio, target, prices, replace(rules, lock=target.locked), cash_flow)
+        asked = (view.portfolio, target, prices, rules_of(view, chosen, target), chosen.cash_flow)
         return view.bench.planned(asked, lambda: _planned(view, asked)), ""
     except AllocationError as error:
         return None, str(error)
+
+
+def rules_of(view: View, chosen: Choices, target: TargetAllocation) -> Rules:
+    """The rules of the plan: what was chosen, and the locks of the target.
+
+    Raises:
+        RulesError: what was chosen is no rule, such as a band without a width.
+    """
+    return replace(chosen.rules(view.bench.symbols, view.now.date()), lock=target.locked)
 
 
 def _planned(view: View, asked: tuple[Portfolio, TargetAllocation, dict[str, Decimal], Rules, Decimal]) -> TradePlan:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryStore
+from allocation.choices import Mode
 from allocation.model import PriceSource, Quote
 from tests.app.conftest import OpenApp, button, said
 from tests.app.desks import NOON, VISITOR, open_page, store_with
@@ -40,6 +41,11 @@ def grid(app: AppTest) -> Any:
 def rows(app: AppTest) -> dict[str, dict[str, Any]]:
     """The grid by symbol."""
     return {row["symbol"]: row for row in grid(app).value.to_dict("records")}
+
+
+def captions(app: AppTest) -> str:
+    """Every small sentence of the page."""
+    return "\n".join(str(caption.value) for caption in app.caption)
 
 
 def type_into(app: AppTest, **edits: dict[str, Any]) -> AppTest:
@@ -356,7 +362,7 @@ def test_a_withdrawal_larger_than_the_account_is_refused(open_desk: OpenDesk) ->
 def test_buy_only_sells_nothing(open_desk: OpenDesk) -> None:
     app = open_desk()
 
-    app.selectbox(key="rebalance.main.selling").select_index(1).run()
+    app.selectbox(key="rebalance.main.mode").select(Mode.INVEST).run()
 
     assert {side for side, _, _ in trades(app)} == {"Buy"}
 
@@ -372,7 +378,7 @@ def test_no_trade_is_smaller_than_the_smallest_allowed(open_desk: OpenDesk) -> N
 def test_fractions_come_nearer_than_whole_shares(open_desk: OpenDesk) -> None:
     app = type_into(open_desk(), VTI={"target": 61.5})
 
-    app.selectbox(key="rebalance.main.shares").select_index(1).run()
+    app.selectbox(key="rebalance.main.increment").select_index(1).run()
 
     assert ("Sell", "VTI", 1.85) in trades(app)
 
@@ -392,6 +398,47 @@ def test_rules_out_of_sight_are_counted_and_all_can_be_reset(open_desk: OpenDesk
     assert trades(app) == [("Sell", "VTI", 2), ("Buy", "BND", 3)]
 
 
+def test_a_mode_says_what_it_does_and_asks_for_what_it_needs(open_desk: OpenDesk) -> None:
+    app = open_desk()
+
+    app.selectbox(key="rebalance.main.mode").select(Mode.FEWEST_TRADES).run()
+    app.number_input(key="rebalance.main.max_trades").set_value(1).run()
+
+    assert Mode.FEWEST_TRADES.sentence in captions(app)
+    assert len(trades(app)) == 1
+
+
+def test_money_to_withdraw_needs_no_sign_in_its_mode_and_keeps_its_direction_in_another(open_desk: OpenDesk) -> None:
+    app = open_desk()
+    app.selectbox(key="rebalance.main.mode").select(Mode.RAISE_CASH).run()
+    assert "Type the money to withdraw" in captions(app)
+
+    app.number_input(key="rebalance.main.cash_flow").set_value(250.0).run()
+    assert trades(app) == [("Sell", "VTI", 2)]
+
+    app.selectbox(key="rebalance.main.mode").select(Mode.REBALANCE).run()
+    assert app.number_input(key="rebalance.main.cash_flow").value == -250
+    assert headline(app)["Total"] == "$750.00"
+
+
+def test_a_line_within_its_band_stays_as_it_is(open_desk: OpenDesk) -> None:
+    app = open_desk()  # 80 and 15 % where 60 and 30 % are meant to be
+
+    app.selectbox(key="rebalance.main.mode").select(Mode.OUT_OF_BAND).run()
+    app.selectbox(key="rebalance.main.band_kind").select_index(2).run()
+    app.number_input(key="rebalance.main.band_absolute").set_value(16.0).run()
+
+    assert trades(app) == [("Sell", "VTI", 1)]  # a second share would take cash further from its 10 %
+
+
+def test_a_tax_budget_without_rates_says_where_to_set_them(open_desk: OpenDesk) -> None:
+    app = open_desk()
+
+    app.selectbox(key="rebalance.main.mode").select(Mode.TAX_BUDGET).run()
+
+    assert "Your tax rates are 0 %" in captions(app)
+
+
 def test_money_to_invest_is_forgotten_when_newer_holdings_may_include_it(
     open_desk: OpenDesk, store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -409,11 +456,11 @@ def test_money_to_invest_is_forgotten_when_newer_holdings_may_include_it(
 def test_without_trades_the_page_says_what_is_in_the_way(open_desk: OpenDesk) -> None:
     app = open_desk()
 
-    app.selectbox(key="rebalance.main.selling").select_index(2).run()
+    app.selectbox(key="rebalance.main.mode").select(Mode.RAISE_CASH).run()
 
     assert trades(app) == []
     assert "stays 20.00 % from its targets" in said(app)
-    assert "Sell only to raise cash" in said(app)
+    assert "Raise cash" in said(app)
 
 
 def test_a_target_and_a_holding_of_one_security_are_one_line_under_the_accounts_spelling(open_app: OpenApp) -> None:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from allocation.desk import Draft
-from allocation.drafting import DraftKeeper, read, written
+from allocation.choices import Choices, Mode
+from allocation.drafting import DraftKeeper, Kept, read, written
 from allocation.errors import StoreUnavailableError
 
-SIXTY = Draft({"VTI": Decimal("60")}, frozenset({"BND"}), ("VXUS",))
+SIXTY = Kept(Draft({"VTI": Decimal("60")}, frozenset({"BND"}), ("VXUS",)))
 
 
 class SlowDrafts:
@@ -39,8 +40,8 @@ class SlowDrafts:
         self.kept.pop((user_id, account_id), None)
 
 
-def percents(value: int) -> Draft:
-    return Draft({"VTI": Decimal(value)})
+def percents(value: int) -> Kept:
+    return Kept(Draft({"VTI": Decimal(value)}))
 
 
 @settings(deadline=None)
@@ -52,16 +53,29 @@ def percents(value: int) -> Draft:
 def test_a_draft_is_read_as_it_was_written(
     percents: dict[str, Decimal], locked: frozenset[str], extra: list[str]
 ) -> None:
-    draft = Draft(percents, locked, tuple(extra))
+    kept = Kept(Draft(percents, locked, tuple(extra)), Choices(Mode.INVEST, Decimal(1000)), "8 VTI")
 
-    assert read(written(draft)) == draft
+    assert read(written(kept)) == kept
+
+
+def test_rules_without_a_draft_are_kept_as_well() -> None:
+    kept = Kept(None, Choices(Mode.SELL_ONLY))
+
+    assert read(written(kept)) == kept
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[]", "null", '{"percents": {"VTI": "much"}}', '{"percents": 7}', "\x00"]
+    "content",
+    ["", "{}", "[]", "null", '{"percents": {"VTI": "much"}}', '{"percents": 7}', '{"rules": [1]}', "\x00"],
 )
-def test_what_is_no_draft_is_none(content: str) -> None:
-    assert read(content) is None
+def test_what_cannot_be_read_says_nothing(content: str) -> None:
+    assert not read(content).says_something
+
+
+def test_a_draft_of_before_rules_were_kept_is_read() -> None:
+    content = '{"percents": {"VTI": "60"}, "locked": ["BND"], "extra": ["VXUS"]}'
+
+    assert read(content) == SIXTY
 
 
 def test_an_edit_never_waits_for_a_write_and_the_last_one_stays() -> None:
@@ -85,25 +99,25 @@ def test_a_draft_is_its_users_and_its_accounts_alone() -> None:
     keeper = DraftKeeper(store)
     keeper.keep("ann", "ira", SIXTY)
 
-    assert keeper.find("bob", "ira") is None
-    assert keeper.find("ann", "401k") is None
+    assert keeper.find("bob", "ira") == Kept()
+    assert keeper.find("ann", "401k") == Kept()
 
 
 def test_the_same_draft_is_written_once_and_a_dropped_one_is_gone() -> None:
     store = SlowDrafts()
     keeper = DraftKeeper(store)
-    assert keeper.find("ann", "ira") is None
-    keeper.keep("ann", "ira", None)  # nothing there, nothing to do
+    assert keeper.find("ann", "ira") == Kept()
+    keeper.keep("ann", "ira", Kept())  # nothing there, nothing to do
     for _ in range(3):
         keeper.keep("ann", "ira", SIXTY)
         keeper.settle()
     assert store.writes == 1
 
-    keeper.keep("ann", "ira", None)
+    keeper.keep("ann", "ira", Kept())
     keeper.settle()
 
     assert store.kept == {}
-    assert keeper.find("ann", "ira") is None
+    assert keeper.find("ann", "ira") == Kept()
 
 
 def test_a_write_that_failed_is_tried_again_with_the_next_run() -> None:
