@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from allocation.desk import Draft
 from allocation.choices import Choices, Mode
+from allocation.desk import Draft
 from allocation.drafting import DraftKeeper, Kept, read, written
 from allocation.errors import StoreUnavailableError
 
