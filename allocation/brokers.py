@@ -1,7 +1,7 @@
 """What the core asks of a broker, and the few ways in which a broker does not answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from allocation.errors import AllocationError
 from allocation.model import Portfolio
-from allocation.orders import Order, OrderReport
+from allocation.orders import CLOCKS_MAY_DIFFER, Order, OrderReport
 
 
 class Mode(StrEnum):
@@ -125,6 +125,36 @@ class Broker(Protocol):
     def cancel(self, report: OrderReport) -> None:
         """Ask for an order to be cancelled. What became of it is what `find` says afterwards."""
         ...
+
+
+def look_up(broker: Broker, order: Order, sent_at: datetime, broker_id: str = "") -> OrderReport | None:
+    """What a broker has of an order that was sent, by whichever process; None when it has none (now).
+
+    Some brokers name no client ids in their answers. There an order is known again by the broker's own id, where that is
+    known, and else by its terms and its moment.
+
+    Args:
+        sent_at: when it was sent, by our clock.
+        broker_id: the broker's own name for it, where the answer to it came.
+
+    Raises:
+        OrderUncertainError: several orders look like it, and nothing tells them apart.
+    """
+    found = broker.find(order.account, order.client_id)
+    if found is not None or broker.unique_client_ids:
+        return found
+    listed = broker.orders(order.account, sent_at - CLOCKS_MAY_DIFFER)
+    if broker_id:
+        alike = [each for each in listed if each.broker_id == broker_id]
+    else:
+        alike = [each for each in listed if each.may_be(order, sent_at)]
+    if len(alike) > 1:
+        raise OrderUncertainError(
+            f"{broker.name} has {len(alike)} orders that look like the one for {order.symbol}. Look there which is which; "
+            "nothing is sent again.",
+            (order.symbol,),
+        )
+    return replace(alike[0], order=replace(alike[0].order, client_id=order.client_id)) if alike else None
 
 
 class BrokerUnavailableError(AllocationError):

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -11,14 +11,16 @@ from allocation.model import TaxLot, check_currency, parse_symbol
 from allocation.symbols import canonical
 from allocation.trade_plan import Side
 
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 CLIENT_ID_LENGTH = 20  # E*TRADE takes 20 letters and digits; every other broker takes more
 
 
 class OrderType(StrEnum):
-    """At what price an order may be filled."""
+    """At what price an order may be filled. `STOP` is whatever waits for a price first; it is only ever somebody else's."""
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
 
 
 class TimeInForce(StrEnum):
@@ -95,6 +97,7 @@ class OrderReport:
         broker_status: the broker's own word.
         reason: why it was rejected or cancelled, in the broker's words.
         reported_at: timezone-aware.
+        placed_at: when it was placed, by the broker's clock, where it says.
     """
 
     order: Order
@@ -106,10 +109,17 @@ class OrderReport:
     reported_at: datetime
     fees: Decimal | None = None
     reason: str = ""
+    placed_at: datetime | None = None
 
     def same_terms(self, other: Order) -> bool:
         """Whether the broker's order is the one that was asked for, however it spells the symbol: the id alone does not say so."""
         return _terms(self.order) == _terms(other)
+
+    def may_be(self, order: Order, sent_at: datetime) -> bool:
+        """Whether an order without a client id may be the one sent at that moment: the same terms at about that time."""
+        if self.order.client_id or self.placed_at is None or abs(self.placed_at - sent_at) > CLOCKS_MAY_DIFFER:
+            return False
+        return self.same_terms(order)
 
 
 def client_id_of(account: str, batch: str, line: int) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from allocation.adapters.broker_fields import Fields, fields_of
-from allocation.adapters.broker_wire import Answer, Wire
+from allocation.adapters.broker_wire import Answer
 from allocation.adapters.etrade_answers import (
     account_of,
     cash_of,
@@ -21,29 +21,19 @@ from allocation.adapters.etrade_answers import (
     set_aside_of,
     symbol_of,
 )
+from allocation.adapters.etrade_line import EtradeLine, reason_of
 from allocation.adapters.etrade_orders import (
-    CLOCKS_MAY_DIFFER,
-    Listed,
     cancel_form,
     form_of,
     listed_of,
     placed_of,
     preview_of,
 )
-from allocation.adapters.etrade_sign_in import (
-    EASTERN,
-    HOSTS,
-    NAME,
-    SIGN_IN_AGAIN,
-    SIGN_IN_HOST,
-    AccessToken,
-    ConsumerKey,
-    EtradeSignIn,
-    authorisation,
-)
+from allocation.adapters.etrade_sign_in import EASTERN, NAME, SIGN_IN_HOST, AccessToken, ConsumerKey
 from allocation.brokers import (
     BrokerAccount,
     BrokerAnswerError,
+    BrokerAuthError,
     BrokerSnapshot,
     BrokerUnavailableError,
     Mode,
@@ -53,9 +43,8 @@ from allocation.brokers import (
     OrderUncertainError,
 )
 from allocation.model import Account, Portfolio, Position
-from allocation.orders import Order, OrderReport
+from allocation.orders import CLOCKS_MAY_DIFFER, Order, OrderReport
 
-_XML: Final = {"Content-Type": "application/xml"}
 _MOST_PAGES: Final = 50
 _ORDERS_A_PAGE: Final = 100  # the most E*TRADE gives
 _HISTORY: Final = timedelta(days=729)  # it keeps two years
@@ -78,9 +67,8 @@ class EtradeBroker:
     """
 
     name = NAME
-    unique_client_ids = (
-        False  # its documents say unique in the account; nothing proves that it is refused, and for good
-    )
+    # Its documents say "unique in the account"; nothing proves that a second one is refused, and for good.
+    unique_client_ids = False
 
     def __init__(
         self,
@@ -99,25 +87,27 @@ class EtradeBroker:
             host: by default that of the key's mode; the two never mix.
             read_seconds: how long E*TRADE has to answer a question; `order_seconds`: an order.
         """
-        self._consumer = consumer
-        self._token = token
+        # Paper is the sandbox, whose answers are samples and not the customer's accounts.
+        self.mode: Mode = consumer.mode
         self._clock = clock
-        self._wire = Wire(NAME, host or HOSTS[consumer.mode], read_seconds=read_seconds, order_seconds=order_seconds)
-        self._sign_in = EtradeSignIn(consumer, clock, sign_in_host)
+        self._line = EtradeLine(
+            consumer,
+            token,
+            clock,
+            host=host,
+            sign_in_host=sign_in_host,
+            read_seconds=read_seconds,
+            order_seconds=order_seconds,
+        )
         self._lock = threading.Lock()
         self._sent: dict[tuple[str, str], _Sent] = {}
 
     def __repr__(self) -> str:
         return f"<{NAME} {self.mode.value}>"
 
-    @property
-    def mode(self) -> Mode:
-        """Paper for the sandbox, whose answers are samples and not the customer's accounts."""
-        return self._consumer.mode
-
     def accounts(self) -> tuple[BrokerAccount, ...]:
         """The brokerage accounts that are not closed."""
-        told = self._read("/v1/accounts/list.json")
+        told = self._line.read("/v1/accounts/list.json")
         if told is None:
             return ()
         listed = told.one("AccountListResponse").one("Accounts").many("Account")
@@ -129,9 +119,9 @@ class EtradeBroker:
         positions = self._positions(known)
         held = tuple(self._position(known, each) for each in positions if is_held(each))
         refuse_twice(held)
-        told = self._read(f"{_of(account)}/balance.json", instType="BROKERAGE", realTimeNAV="true")
+        told = self._line.read(f"{_of(account)}/balance.json", instType="BROKERAGE", realTimeNAV="true")
         if told is None:
-            raise self._wire.malformed("it holds no balance")
+            raise self._line.wire.malformed("it holds no balance")
         balance = told.one("BalanceResponse")
         refuse_other_account(known, balance)
         settled, unsettled, buying_power = cash_of(balance)
@@ -143,7 +133,7 @@ class EtradeBroker:
             now,
             tuple(set_aside_of(each) for each in positions if not is_held(each)),
         )
-        waiting = tuple(each.report for each in self._listed(account, status="OPEN"))
+        waiting = tuple(self._listed(account, status="OPEN"))
         return BrokerSnapshot(known, portfolio, now, {known.currency: unsettled}, buying_power, waiting)
 
     def preview(self, order: Order) -> OrderPreview | None:
@@ -161,15 +151,14 @@ class EtradeBroker:
         path = f"{_of(order.account)}/orders/place.json"
         sent = _Sent(order, self._clock())
         self._remember(sent)
-        headers = {**_XML, **self._signed("POST", path)}
         try:
-            answer = self._wire.order("POST", path, headers, body=form)
-        except BrokerUnavailableError:
+            answer = self._line.order("POST", path, form)
+        except (BrokerUnavailableError, BrokerAuthError):
             self._forget(order)
             raise
         if answer.status != 200:
             self._forget(order)
-            raise self._wire.no_access(SIGN_IN_AGAIN) if answer.status in (401, 403) else self._refusal(order, answer)
+            raise self._refusal(order, answer)
         report = self._placed(order, answer)
         self._remember(replace(sent, broker_id=report.broker_id))
         return report
@@ -181,12 +170,10 @@ class EtradeBroker:
         now = self._clock()
         since = sent.at - CLOCKS_MAY_DIFFER if sent else now - timedelta(days=1)
         listed = tuple(self._listed(account, since=since))
-        for each in listed:
-            if each.report.order.client_id == client_id:
-                return each.report
-        if sent is None or sent.broker_id:
-            return None
-        alike = [each for each in listed if not each.report.order.client_id and each.looks_like(sent.order, sent.at)]
+        named = next((each for each in listed if each.order.client_id == client_id), None)
+        if named is not None or sent is None or sent.broker_id:
+            return named
+        alike = [each for each in listed if each.may_be(sent.order, sent.at)]
         if len(alike) > 1:
             raise OrderUncertainError(
                 f"{NAME} has {len(alike)} orders that look like the one for {sent.order.symbol}. Look there which is which; "
@@ -195,37 +182,32 @@ class EtradeBroker:
             )
         if not alike:
             return None
-        self._remember(replace(sent, broker_id=alike[0].report.broker_id))
-        return replace(
-            alike[0].report, order=replace(alike[0].report.order, client_id=client_id, symbol=sent.order.symbol)
-        )
+        (found,) = alike
+        self._remember(replace(sent, broker_id=found.broker_id))
+        return replace(found, order=replace(found.order, client_id=client_id, symbol=sent.order.symbol))
 
     def orders(self, account: str, since: datetime) -> tuple[OrderReport, ...]:
         """Orders for shares and funds since a moment; those this process placed carry their client id."""
-        return tuple(each.report for each in self._listed(account, since=since))
+        return tuple(self._listed(account, since=since))
 
     def cancel(self, report: OrderReport) -> None:
         """Ask for a cancellation; harmless when the order is over."""
-        path = f"{_of(report.order.account)}/orders/cancel.json"
-        headers = {**_XML, **self._signed("PUT", path)}
-        answer = self._wire.order("PUT", path, headers, body=cancel_form(report.broker_id))
-        if answer.status == 401:
-            raise self._wire.no_access(SIGN_IN_AGAIN)
+        self._line.order("PUT", f"{_of(report.order.account)}/orders/cancel.json", cancel_form(report.broker_id))
         # 400: it is filled, cancelled or rejected already; what it is, the list of orders says.
 
     def _previewed(self, order: Order) -> OrderPreview:
         """The preview that an order needs; whatever goes wrong with it, nothing is placed."""
         try:
             path, form = f"{_of(order.account)}/orders/preview.json", form_of(order)
-            answer = self._ask("POST", path, body=form)
+            answer = self._line.ask("POST", path, body=form)
             if answer.status in (400, 404):
                 raise self._refusal(order, answer)
-            told = self._understood(answer)
+            told = self._line.understood(answer)
             if told is None:
-                raise self._wire.malformed("it holds no preview")
+                raise self._line.wire.malformed("it holds no preview")
             return preview_of(order, told.one("PreviewOrderResponse"))
         except BrokerAnswerError as error:
-            raise self._wire.unavailable("a preview that cannot be read") from error
+            raise self._line.wire.unavailable("a preview that cannot be read") from error
 
     # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -243,7 +225,9 @@ class EtradeBroker:
         found: list[Fields] = []
         page = "1"
         for _ in range(_MOST_PAGES):
-            told = self._read(f"{_of(account.id)}/portfolio.json", view="QUICK", lotsRequired="true", pageNumber=page)
+            told = self._line.read(
+                f"{_of(account.id)}/portfolio.json", view="QUICK", lotsRequired="true", pageNumber=page
+            )
             if told is None:
                 return tuple(found)
             listed = told.one("PortfolioResponse").first("AccountPortfolio")
@@ -252,16 +236,16 @@ class EtradeBroker:
             page = listed.maybe_text("nextPageNo")
             if not page:
                 return tuple(found)
-        raise self._wire.malformed("it has no last page")
+        raise self._line.wire.malformed("it has no last page")
 
     def _position(self, account: BrokerAccount, told: Fields) -> Position:
         lots = told.many("PositionLot")
         if not lots and told.maybe_text("lotsDetails"):
-            answer = self._read(f"{_of(account.id)}/portfolio/{quote(told.text('positionId'), safe='')}.json")
+            answer = self._line.read(f"{_of(account.id)}/portfolio/{quote(told.text('positionId'), safe='')}.json")
             lots = () if answer is None else answer.one("PositionLotsResponse").many("PositionLot")
         return position_of(told, lots_of(symbol_of(told), lots))
 
-    def _listed(self, account: str, *, since: datetime | None = None, status: str = "") -> Iterator[Listed]:
+    def _listed(self, account: str, *, since: datetime | None = None, status: str = "") -> Iterator[OrderReport]:
         now = self._clock()
         if since is not None and since > now + CLOCKS_MAY_DIFFER:
             return
@@ -270,62 +254,18 @@ class EtradeBroker:
             first = max(since, now - _HISTORY).astimezone(EASTERN)
             query |= {"fromDate": f"{first:%m%d%Y}", "toDate": f"{now.astimezone(EASTERN) + timedelta(days=1):%m%d%Y}"}
         for _ in range(_MOST_PAGES):
-            told = self._read(f"{_of(account)}/orders.json", **query)
+            told = self._line.read(f"{_of(account)}/orders.json", **query)
             if told is None:
                 return
             page = told.one("OrdersResponse")
             for each in page.many("Order"):
                 listed = listed_of(account, each, self._known, now)
-                if listed is not None and (since is None or listed.placed_at >= since):
+                if listed is not None and (since is None or (listed.placed_at or now) >= since):
                     yield listed
             if not page.maybe_text("marker"):
                 return
             query["marker"] = page.text("marker")
-        raise self._wire.malformed("it has no last page")
-
-    def _read(self, path: str, **query: str) -> Fields | None:
-        """What E*TRADE says to a question; None for 204, which is its word for "nothing there"."""
-        return self._understood(self._ask("GET", path, urlencode(query)))
-
-    def _ask(self, method: str, path: str, query: str = "", body: bytes | None = None) -> Answer:
-        """The answer to a question. A token that fell asleep is renewed, and the question asked once more."""
-        headers = {**(_XML if body else {}), **self._signed(method, path, query)}
-        answer = self._wire.read(method, path, headers, query=query, body=body)
-        if answer.status == 401:
-            self._renew()
-            headers |= self._signed(method, path, query)
-            answer = self._wire.read(method, path, headers, query=query, body=body)
-        return answer
-
-    def _understood(self, answer: Answer) -> Fields | None:
-        if answer.status == 204:
-            return None
-        if answer.status in (401, 403):
-            raise self._wire.no_access(SIGN_IN_AGAIN)
-        if answer.status != 200:
-            raise self._wire.malformed(f"status {answer.status}: {_reason(answer)}")
-        return fields_of(NAME, "the answer", answer)
-
-    def _signed(self, method: str, path: str, query: str = "") -> dict[str, str]:
-        """The headers that prove who asks; raises `BrokerAuthError` without asking once the token is dead."""
-        now = self._clock()
-        if now >= self._token.dies_at:
-            raise self._wire.no_access(SIGN_IN_AGAIN)
-        if self._token.sleeps(now):
-            self._renew()
-        url = f"{self._wire.base_url}{path}{'?' if query else ''}{query}"
-        token = self._token
-        signed = authorisation(
-            method, url, self._consumer, now, resource_owner_key=token.token, resource_owner_secret=token.secret
-        )
-        with self._lock:
-            self._token = replace(self._token, used_at=now)
-        return {"Authorization": signed, "consumerkey": self._consumer.key}
-
-    def _renew(self) -> None:
-        renewed = self._sign_in.renew(self._token)
-        with self._lock:
-            self._token = renewed
+        raise self._line.wire.malformed("it has no last page")
 
     # ── What was sent ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -333,10 +273,10 @@ class EtradeBroker:
         try:
             return placed_of(order, fields_of(NAME, "the answer", answer).one("PlaceOrderResponse"), self._clock())
         except BrokerAnswerError as error:
-            raise self._wire.uncertain("an answer that cannot be read") from error
+            raise self._line.wire.uncertain("an answer that cannot be read") from error
 
     def _refusal(self, order: Order, answer: Answer) -> OrderRefusedError | OrderKnownError:
-        why = _reason(answer)
+        why = reason_of(answer)
         if "duplicate" in why.casefold():
             return OrderKnownError(
                 f"{NAME} has an order {order.client_id} already: {why} Look it up.", (order.client_id,)
@@ -360,12 +300,3 @@ class EtradeBroker:
 
 def _of(account: str) -> str:
     return f"/v1/accounts/{quote(account, safe='')}"
-
-
-def _reason(answer: Answer) -> str:
-    """E*TRADE's own words for a refusal, or the status."""
-    try:
-        error = fields_of(NAME, "the answer", answer).one("Error")
-        return f"{error.text('message').rstrip('.')[:300]} (code {error.maybe_text('code') or 'none'})."
-    except BrokerAnswerError:
-        return f"status {answer.status}."

@@ -6,8 +6,7 @@ the preview's number; `clientOrderId` has at most 20 letters and digits, is uniq
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -33,7 +32,6 @@ _STATUSES: Final = {
     "EXPIRED": OrderStatus.EXPIRED,
     "REJECTED": OrderStatus.REJECTED,
 }
-CLOCKS_MAY_DIFFER: Final = timedelta(minutes=5)
 
 
 # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,38 +92,13 @@ def placed_of(order: Order, told: Fields, now: datetime) -> OrderReport:
             "orders of the account before anything is sent again.",
             (order.symbol,),
         )
+    moment = now.astimezone(UTC)
     return OrderReport(
-        order, numbers[0].text("orderId"), OrderStatus.OPEN, Decimal(0), None, "OPEN", now.astimezone(UTC)
+        order, numbers[0].text("orderId"), OrderStatus.OPEN, Decimal(0), None, "OPEN", moment, placed_at=moment
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One order of E*TRADE's list.
-
-    Attributes:
-        report: without a client id, which the list does not have.
-        placed_at: by E*TRADE's clock.
-        is_plain: a market or limit order as we place them; stops and the like are somebody else's.
-    """
-
-    report: OrderReport
-    placed_at: datetime
-    is_plain: bool = field(default=True)
-
-    def looks_like(self, order: Order, sent_at: datetime) -> bool:
-        """Whether it may well be this order, sent at that moment: its fingerprint."""
-        mine = self.report.order
-        return (
-            self.is_plain
-            and same_security(mine.symbol, order.symbol)
-            and (mine.side, mine.quantity, mine.type, mine.limit)
-            == (order.side, order.quantity, order.type, order.limit)
-            and abs(self.placed_at - sent_at) <= CLOCKS_MAY_DIFFER
-        )
-
-
-def listed_of(account: str, told: Fields, name_of: Callable[[str], Order | None], now: datetime) -> Listed | None:
+def listed_of(account: str, told: Fields, name_of: Callable[[str], Order | None], now: datetime) -> OrderReport | None:
     """An order of the list; None for options, spreads and shorts, which are shown at E*TRADE only.
 
     Args:
@@ -150,8 +123,7 @@ def listed_of(account: str, told: Fields, name_of: Callable[[str], Order | None]
         *_price_of(detail),
         TimeInForce.DAY if detail.maybe_text("orderTerm") == "GOOD_FOR_DAY" else TimeInForce.GOOD_TILL_CANCELLED,
     )
-    is_plain = detail.text("priceType") in _PRICE_TYPES.values()
-    return Listed(_report(order, number, detail, instrument, now), detail.milliseconds("placedTime"), is_plain)
+    return _report(order, number, detail, instrument, now)
 
 
 def _report(order: Order, number: str, detail: Fields, instrument: Fields, now: datetime) -> OrderReport:
@@ -161,7 +133,16 @@ def _report(order: Order, number: str, detail: Fields, instrument: Fields, now: 
     charged = sum((fee for fee in fees if fee is not None), Decimal(0)) if filled else None
     word = detail.text("status")
     return OrderReport(
-        order, number, _status(word, filled, order), filled, price, word, now, charged, " ".join(_messages(detail))
+        order,
+        number,
+        _status(word, filled, order),
+        filled,
+        price,
+        word,
+        now,
+        charged,
+        " ".join(_messages(detail)),
+        detail.milliseconds("placedTime"),
     )
 
 
@@ -175,8 +156,10 @@ def _status(word: str, filled: Decimal, order: Order) -> OrderStatus:
 
 
 def _price_of(detail: Fields) -> tuple[OrderType, Decimal | None]:
-    limit = detail.maybe_number("limitPrice")
-    return (OrderType.LIMIT, limit) if limit and "LIMIT" in detail.text("priceType") else (OrderType.MARKET, None)
+    kind = detail.text("priceType")
+    if kind == "LIMIT":
+        return OrderType.LIMIT, detail.number("limitPrice")
+    return (OrderType.MARKET if kind == "MARKET" else OrderType.STOP), None
 
 
 def _our_symbol(theirs: str, known: Order | None) -> str:
@@ -204,6 +187,8 @@ def _refuse_what_it_does_not_take(order: Order) -> None:
         why = f"its client id {order.client_id[:40]!a} is not 1 to {CLIENT_ID_LENGTH} letters and digits"
     elif order.quantity != order.quantity.to_integral_value():
         why = f"{plain(order.quantity)} is not a whole number of shares; round the plan to whole shares"
+    elif order.type not in _PRICE_TYPES:
+        why = f"a {order.type.value} order is not one of ours"
     elif order.currency != CURRENCY:
         why = f"it is in {order.currency}, and its accounts are in USD"
     if why:
