@@ -88,6 +88,9 @@ MEANINGS: Mapping[EventKind, Meaning] = MappingProxyType(
         EventKind.ACCOUNT_SHARED: Meaning(Topic.SHARING, "Account shared"),
         EventKind.ACCOUNT_UNSHARED: Meaning(Topic.SHARING, "Sharing ended"),
         EventKind.TOKEN_UNREADABLE: Meaning(Topic.REFUSED, "Saved connection unreadable"),
+        EventKind.BROKER_LINKED: Meaning(Topic.ACCOUNTS, "Broker linked"),
+        EventKind.BROKER_LINK_ENDED: Meaning(Topic.ACCOUNTS, "Link to a broker ended"),
+        EventKind.BROKER_UNLINKED: Meaning(Topic.ACCOUNTS, "Broker unlinked"),
         EventKind.KEYS_RESEALED: Meaning(Topic.SIGN_IN, "Secrets sealed anew"),
         EventKind.SECRETS_FORGOTTEN: Meaning(Topic.SIGN_IN, "Unreadable secrets removed"),
     }

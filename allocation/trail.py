@@ -65,6 +65,9 @@ class EventKind(StrEnum):
     ACCOUNT_SHARED = "account_shared"
     ACCOUNT_UNSHARED = "account_unshared"
     TOKEN_UNREADABLE = "token_unreadable"  # noqa: S105  the name of an event
+    BROKER_LINKED = "broker_linked"
+    BROKER_LINK_ENDED = "broker_link_ended"
+    BROKER_UNLINKED = "broker_unlinked"
     KEYS_RESEALED = "keys_resealed"
     SECRETS_FORGOTTEN = "secrets_forgotten"
 

@@ -21,6 +21,11 @@ def id_token_of(session_handle: str) -> str:
     return f"id_token:{session_handle}"
 
 
+def broker_link_named(link_id: str) -> str:
+    """The name under which sealed_secret has what opens a link to a broker."""
+    return f"broker_link:{link_id}"
+
+
 def secret_named(name: str) -> str:
     """The name of a row of sealed_secret."""
     return f"secret:{name}"

@@ -29,9 +29,9 @@ LAYERS = {
     "verify": Layer(("verify", "checks"), knows=("core",)),
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy", "numba")),
     "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
-    "ports": Layer(("ports", "presence", "brokers", "bookkeeping"), knows=("core",)),
+    "ports": Layer(("ports", "presence", "brokers", "bookkeeping", "linking"), knows=("core",)),
     "story": Layer(
-        ("accounts", "drafting", "market", "quote_chain", "price_text", "allocation", "execution"), knows=("core", "ports")
+        ("accounts", "drafting", "market", "quote_chain", "price_text", "allocation", "execution", "links"), knows=("core", "ports")
     ),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),
@@ -67,6 +67,7 @@ LAYERS = {
 ADAPTER_LIBRARIES = {
     "adapters.sql": ("sqlalchemy", "alembic"),
     "adapters.yahoo": ("yfinance", "curl_cffi"),
+    "adapters.alpaca_data": ("httpx",),
     "adapters.ecb": ("currency_converter",),
     "adapters.exchange_days": ("exchange_calendars", "pandas"),
     "adapters.importers": ("openpyxl",),
