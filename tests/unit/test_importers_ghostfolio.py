@@ -35,27 +35,35 @@ def test_a_sale_uses_up_the_oldest_lot_and_fees_belong_to_the_cost():
     assert dollars.cash == Decimal("2000.25")
 
 
-def test_prices_in_cents_of_rand_are_rand_in_an_account_of_their_own():
-    rand = read("ghostfolio_export.json").portfolios[1]
+def test_units_bought_in_another_currency_are_held_without_lots_and_it_is_said():
+    file = read("ghostfolio_export.json")
 
-    assert (rand.account.name, rand.account.currency) == ("Trading account ZAR", "ZAR")
-    assert rand.positions[0].lots == (TaxLot(Decimal(50), Decimal("108.75"), date(2024, 6, 28)),)
-    assert rand.cash == 0
+    (account, _) = file.portfolios
+    assert (account.account.name, account.account.currency) == ("Trading account", "USD")
+    assert account.quantities == {"VTI": Decimal(11), "JSE.JO": Decimal(50)}
+    assert account.positions[1].lots == ()
+    assert any("JSE.JO: bought in ZAR for an account in USD" in note for note in file.reconciliations[0].notes)
 
 
 def test_property_is_set_aside_and_the_future_left_out():
     file = read("ghostfolio_export.json")
 
-    assert [item.description for item in file.portfolios[2].set_aside] == ["Garden House"]
+    assert [item.description for item in file.portfolios[1].set_aside] == ["Garden House"]
     assert any("1 activities in the future" in note for note in file.notes)
 
 
-def test_the_csv_reads_the_day_first_and_pence_as_pounds():
-    dollars, pounds = read("ghostfolio_activities.csv").portfolios
+def test_the_csv_reads_the_day_first():
+    (account,) = read("ghostfolio_activities.csv").portfolios
 
-    assert dollars.positions[0].lots == (TaxLot(Decimal(3), Decimal(220), date(2022, 3, 1)),)
+    assert account.positions[0].lots == (TaxLot(Decimal(3), Decimal(220), date(2022, 3, 1)),)
+
+
+def test_pence_are_pounds():
+    file = read_text(HEADER + "02-02-2024,VUSA.L,YAHOO,GBp,2450,20,buy,600,\n")
+
     # (20 × 2450p + 600p) ÷ 20
-    assert pounds.positions[0].lots == (TaxLot(Decimal(20), Decimal("24.80"), date(2024, 2, 2)),)
+    assert file.portfolios[0].account.currency == "GBP"
+    assert file.portfolios[0].positions[0].lots == (TaxLot(Decimal(20), Decimal("24.80"), date(2024, 2, 2)),)
 
 
 def test_what_was_sold_before_it_was_bought_is_set_aside_with_what_to_do():

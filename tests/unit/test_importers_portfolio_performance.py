@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from allocation.adapters.importers import ImportedFile, read_accounts
+from allocation.errors import ImportFileError
 from allocation.model import TaxLot
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "imports"
@@ -62,3 +63,66 @@ def test_a_transaction_that_cannot_be_read_is_listed_with_its_line(row: str, sai
     file = read_text(HEADER + "02.03.2026;Kauf;-100,50;EUR;;;1;XS2;BND;Test;\n" + row + "\n")
 
     assert [(problem.line_number, said in problem.reason) for problem in file.problems] == [(3, True)]
+
+
+# ── The file itself, as XML ─────────────────────────────────────────────────────────────────────────────────────────
+
+XML = (GOLDEN / "portfolioperformance.xml").read_text()
+
+
+def test_a_securities_account_has_its_units_its_lots_and_the_money_of_the_deposit_account():
+    depot = read_text(XML).portfolios[0]
+
+    world, shipping = depot.positions
+    # 909.90 € with its fee for 10.5 shares, of which 2.5 went to another securities account
+    assert (world.symbol, world.quantity) == ("EUNL.DE", Decimal(8))
+    assert world.lots == (TaxLot(Decimal(8), Decimal("86.65714286"), date(2025, 1, 3)),)
+    assert (shipping.symbol, shipping.quantity, shipping.lots) == ("LNTN.L", Decimal(100), ())
+    assert [(p.quote.price, p.quote.currency) for p in depot.positions if p.quote] == [
+        (Decimal("102.25"), "EUR"),
+        (Decimal("8.405"), "GBP"),
+    ]
+
+
+def test_a_deposit_account_that_serves_two_securities_accounts_is_an_account_of_its_own():
+    file = read_text(XML)
+
+    assert [(p.account.name, p.account.currency, p.cash) for p in file.portfolios] == [
+        ("Depot", "EUR", 0),
+        ("Kinderdepot", "EUR", 0),
+        ("Giro", "EUR", Decimal("4102.44")),
+    ]
+
+
+def test_units_that_are_transferred_keep_the_day_and_the_cost_of_their_purchase():
+    child = read_text(XML).portfolios[1]
+
+    assert child.positions[0].lots == (TaxLot(Decimal("2.5"), Decimal("86.65714286"), date(2025, 1, 3)),)
+
+
+def test_an_older_file_counts_its_shares_in_millionths():
+    older = (
+        XML.replace("<version>69<", "<version>48<")
+        .replace("1050000000<", "10500000<")
+        .replace("250000000<", "2500000<")
+    )
+
+    assert read_text(older).portfolios[0].quantities["EUNL.DE"] == Decimal(8)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (('account-transaction[2]/crossEntry/portfolio"', 'account-transaction[9]"'), "leads nowhere"),
+        (("<type>DIVIDENDS</type>", "<type>GIFT</type>"), "GIFT"),
+        (("2025-09-01", "2025-02-30"), "2025-02-30"),
+        (("</client>", ""), "no well-formed XML"),
+    ],
+)
+def test_a_file_that_is_damaged_is_refused_or_its_transaction_listed(damage: tuple[str, str], said: str):
+    try:
+        told = " ".join(problem.reason for problem in read_text(XML.replace(*damage)).problems)
+    except ImportFileError as error:
+        told = str(error)
+
+    assert said in told

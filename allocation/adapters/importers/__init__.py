@@ -16,6 +16,7 @@ from allocation.adapters.importers import (
     ibkr,
     ofx,
     portfolio_performance,
+    portfolio_performance_xml,
     schwab,
     vanguard,
     wealthfolio,
@@ -58,7 +59,7 @@ class Document(Protocol):
         ...
 
 
-DOCUMENTS: tuple[Document, ...] = (flex, ofx, ghostfolio)
+DOCUMENTS: tuple[Document, ...] = (flex, ofx, portfolio_performance_xml, ghostfolio)
 # The first format that knows the header reads the file.
 FORMATS: tuple[Format, ...] = (
     ibkr,
@@ -74,7 +75,7 @@ FORMATS: tuple[Format, ...] = (
 )
 TEMPLATE = generic.TEMPLATE
 
-_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query as XML, OFX and QFX, and Ghostfolio's export as JSON"
+_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query and Portfolio Performance's file as XML, OFX and QFX, and Ghostfolio's export as JSON"
 _FIRST_LINES = 20
 _DELIMITERS = (",", ";", "\t")
 _TRANSACTIONS = (

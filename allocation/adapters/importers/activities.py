@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -45,37 +46,44 @@ def _read_day(text: str, forms: Iterable[re.Pattern[str]]) -> date:
 
 
 class Collected:
-    """The movements of a file by account and currency, until all of them are read."""
+    """The movements of a file by account, until all of them are read."""
 
     def __init__(self, reading: Reading, broker: str) -> None:
         self._reading = reading
         self._broker = broker
-        self._movements: dict[tuple[str, str, str], list[Movement]] = {}
-        self._aside: dict[tuple[str, str, str], list[tuple[Line, str]]] = {}
+        self._movements: dict[tuple[str, str], list[Movement]] = {}
+        self._aside: dict[tuple[str, str], list[tuple[Line, str]]] = {}
+        self._bases: dict[tuple[str, str], str] = {}
         self._future = 0
 
     def add(self, key: str, name: str, currency: str, movement: Movement) -> None:
         """Note one movement of the account known by this key and name."""
-        self._movements.setdefault((key, name, currency), []).append(movement)
+        self._movements.setdefault((key, name), []).append(replace(movement, currency=currency))
         self._future += movement.day > self._reading.now.date()
 
     def put_aside(self, key: str, name: str, currency: str, line: Line, reason: str) -> None:
         """Note a line that is shown and never traded."""
-        self._movements.setdefault((key, name, currency), [])
-        self._aside.setdefault((key, name, currency), []).append((line, reason))
+        self._movements.setdefault((key, name), [])
+        self._aside.setdefault((key, name), []).append((replace(line, currency=currency), reason))
+
+    def is_in(self, key: str, name: str, currency: str) -> None:
+        """Say in which currency an account is kept, where the file does."""
+        self._bases[key, name] = currency
 
     def settle(self) -> None:
-        """Turn everything into positions, lots and cash, one account for each currency of an account."""
-        held = {(key, name) for key, name, _ in self._movements}
-        for (key, name, currency), movements in self._movements.items():
-            several = sum((key, name) == (other, called) for other, called, _ in self._movements) > 1
-            shown = f"{name} {currency}" if several else name
-            account = self._reading.account_in(currency, self._broker, key, shown)
+        """Turn everything into positions, lots and cash."""
+        for (key, name), movements in self._movements.items():
+            aside = self._aside.get((key, name), [])
+            currencies = [movement.currency for movement in movements] or [line.currency for line, _ in aside]
+            base = self._bases.get((key, name)) or max(dict.fromkeys(currencies), key=currencies.count)
+            account = self._reading.account_in(base, self._broker, key, name)
             settle(account, movements, self._reading.now)
-            for line, reason in self._aside.get((key, name, currency), []):
+            for line, reason in aside:
                 account.put_aside(line, reason)
-        if len(self._movements) > len(held):
-            self._reading.notes.append("An account in several currencies becomes an account for each of them.")
+            if (key, name) not in self._bases and len(set(currencies)) > 1:
+                account.notes.append(
+                    f"The file does not say the account's own currency; {base}, that of most of its lines, is taken."
+                )
         if self._future:
             self._reading.notes.append(f"{self._future} activities in the future were left out.")
 

@@ -190,7 +190,7 @@ class AccountDraft:
         lots = [line.lots or _as_one_lot(line) for line in lines]
         if not all(lots):
             return ()
-        currency = lines[0].currency or self.currency
+        currency = lines[0].costs_in or lines[0].currency or self.currency
         rate = self._rate(currency)
         if rate is None:
             self.notes.append(

@@ -120,6 +120,7 @@ def _take_balances(accounts: Mapping[str, Fields], collected: Collected, reading
             balance = _amount(fields, "balance") * factor
             movement = Movement(0, _text(fields), reading.now.date(), cash=balance)
             collected.add(*_owner(key, accounts), check_currency(currency), movement)
+            collected.is_in(*_owner(key, accounts), currency)
         except AllocationError as error:
             reading.problems.append(LineProblem(0, _text(fields), str(error)))
 

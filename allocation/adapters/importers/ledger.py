@@ -11,6 +11,7 @@ from allocation.model import TaxLot
 from allocation.money import MOST_DECIMALS, decimals, plain
 
 _STEP = Decimal("0.00000001")  # a hundred-millionth, as for costs printed by brokers
+SOLD_UNSEEN = "More was sold than the file says was bought: export the activities from the first day on."
 # Currencies quoted in hundredths, and what they are hundredths of.
 _MINOR = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}
 
@@ -24,6 +25,7 @@ class Movement:
         cost: what the units cost together, fees included (IRS Publication 551, "Stocks and Bonds"); None if unknown.
         cash: money that comes in or goes out.
         ratio: new units for each old one, where a security was split.
+        currency: of its money; empty for that of the account.
     """
 
     line: int
@@ -35,6 +37,7 @@ class Movement:
     cost: Decimal | None = None
     cash: Decimal = Decimal(0)
     ratio: Decimal | None = None
+    currency: str = ""
 
 
 def major_unit(currency: str) -> tuple[str, Decimal]:
@@ -49,47 +52,62 @@ def settle(account: AccountDraft, movements: Iterable[Movement], now: datetime) 
     for symbol in dict.fromkeys(movement.symbol for movement in past if movement.symbol):
         own = [movement for movement in past if movement.symbol == symbol]
         _settle_symbol(account, sorted(own, key=lambda movement: (movement.day, movement.quantity < 0)))
-    account.cash += sum((movement.cash for movement in past), Decimal(0))
+    for movement in past:
+        account.take_cash(movement.cash, movement.currency)
 
 
 def _settle_symbol(account: AccountDraft, movements: Sequence[Movement]) -> None:
     last = movements[-1]
-    lots: list[_Lot] = []
+    lots: list[Lot] = []
     for movement in movements:
         if movement.ratio is not None:
             lots = [lot.split(movement.ratio) for lot in lots]
         elif movement.quantity > 0:
-            lots.append(_Lot(movement.quantity, movement.cost, movement.day))
-        elif not _use_up(lots, -movement.quantity):
+            known = movement.currency in ("", account.currency)
+            lots.append(Lot(movement.quantity, movement.cost if known else None, movement.day))
+        elif use_up(lots, -movement.quantity) is None:
             line = Line(movement.line, movement.text, movement.symbol, movement.name)
-            account.put_aside(
-                line, "More was sold than the file says was bought: export the activities from the first day on."
-            )
+            account.put_aside(line, SOLD_UNSEEN)
             return
+    hold_lots(account, Line(last.line, last.text, last.symbol, last.name), lots)
+    foreign = {movement.currency for movement in movements if movement.currency not in ("", account.currency)}
+    if lots and foreign:
+        account.notes.append(
+            f"{last.symbol}: bought in {', '.join(sorted(foreign))} for an account in {account.currency}, and the file has no "
+            "rate of that day, so its lots are left out."
+        )
+
+
+def hold_lots(account: AccountDraft, line: Line, lots: Sequence["Lot"]) -> None:
+    """Hold what the lots come to, with them where the cost of every one is known."""
     quantity = sum((lot.quantity for lot in lots), Decimal(0))
-    if quantity:
-        known = [lot.as_tax_lot() for lot in lots]
-        listed = tuple(lot for lot in known if lot)
-        line = Line(last.line, last.text, last.symbol, last.name, Decimal(plain(quantity)))
-        account.hold(replace(line, lots=listed if len(listed) == len(known) else ()), price_expected=False)
+    if not quantity:
+        return
+    known = [lot.as_tax_lot() for lot in lots]
+    listed = tuple(lot for lot in known if lot)
+    held = replace(line, quantity=Decimal(plain(quantity)), lots=listed if len(listed) == len(known) else ())
+    account.hold(held, price_expected=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Lot:
+class Lot:
     """Units bought together, and what they cost together."""
 
     quantity: Decimal
     cost: Decimal | None
     day: date
 
-    def split(self, ratio: Decimal) -> "_Lot":
+    def split(self, ratio: Decimal) -> "Lot":
+        """The lot after a split: more units for the same money."""
         return replace(self, quantity=self.quantity * ratio)
 
-    def without(self, quantity: Decimal) -> "_Lot":
+    def without(self, quantity: Decimal) -> "Lot":
+        """What is left after some units are gone."""
         rest = self.quantity - quantity
         return replace(self, quantity=rest, cost=None if self.cost is None else self.cost * rest / self.quantity)
 
     def as_tax_lot(self) -> TaxLot | None:
+        """The lot with the cost of one unit; None where its cost is not known."""
         if self.cost is None:
             return None
         exact = self.cost / self.quantity
@@ -97,13 +115,15 @@ class _Lot:
         return TaxLot(Decimal(plain(self.quantity)), Decimal(plain(unit_cost)), self.day)
 
 
-def _use_up(lots: list[_Lot], quantity: Decimal) -> bool:
-    """Take units out of the oldest lots; whether there were enough."""
+def use_up(lots: list[Lot], quantity: Decimal) -> list[Lot] | None:
+    """Take units out of the oldest lots, in place; what was taken, or None where there was not enough."""
+    taken: list[Lot] = []
     while quantity and lots:
-        taken = min(quantity, lots[0].quantity)
-        quantity -= taken
-        if taken == lots[0].quantity:
+        part = min(quantity, lots[0].quantity)
+        quantity -= part
+        taken.append(lots[0] if part == lots[0].quantity else lots[0].without(lots[0].quantity - part))
+        if part == lots[0].quantity:
             lots.pop(0)
         else:
-            lots[0] = lots[0].without(taken)
-    return not quantity
+            lots[0] = lots[0].without(part)
+    return None if quantity else taken

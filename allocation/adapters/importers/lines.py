@@ -34,6 +34,7 @@ class Line:
         cost: what the whole line cost; `unit_cost` is for one unit, for files that have only that.
         lots: the line's tax lots where the file lists them.
         currency: of all amounts of the line; empty for the account's.
+        costs_in: the currency of cost and lots, where it is another than that of price and value.
         priced: when the price was struck, where the line itself says it.
         kind: the broker's word for the type of security.
         cost_fault: why the cost could not be read, in a sentence.
@@ -53,6 +54,7 @@ class Line:
     cost_fault: str = ""
     lots: tuple[TaxLot, ...] = ()
     currency: str = ""
+    costs_in: str = ""
     priced: datetime | None = None
 
     @property

@@ -40,13 +40,13 @@ class Element:
         return found.text.strip() if found else ""
 
 
-def read_xml(text: str, what: str) -> Element:
+def read_xml(text: str, what: str, deepest: int = DEEPEST) -> Element:
     """The document's root.
 
     Raises:
         ImportFileError: no well-formed XML, one with a document type, or more than any statement holds.
     """
-    tree = _Tree(what)
+    tree = _Tree(what, deepest)
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, attributes: tree.open(name, attributes, parser.CurrentLineNumber)
@@ -67,8 +67,9 @@ def read_xml(text: str, what: str) -> Element:
 class _Tree:
     """The elements that are open while the parser goes through the text."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, deepest: int) -> None:
         self.what = what
+        self.deepest = deepest
         self.root = Element("")
         self._open = [self.root]
         self._count = 0
@@ -76,9 +77,9 @@ class _Tree:
     def open(self, name: str, attributes: Mapping[str, str], line: int) -> None:
         """Begin an element."""
         self._count += 1
-        if self._count > MOST_ELEMENTS or len(self._open) > DEEPEST:
+        if self._count > MOST_ELEMENTS or len(self._open) > self.deepest:
             raise ImportFileError(
-                f"Line {line}: the {self.what} has more than {MOST_ELEMENTS:,} elements, or {DEEPEST} levels of them. "
+                f"Line {line}: the {self.what} has more than {MOST_ELEMENTS:,} elements, or {self.deepest} levels of them. "
                 "Export a shorter period.",
                 (f"line {line}",),
             )

@@ -32,6 +32,7 @@ _COLUMNS = {
     "currency": ("currency",),
     "fee": ("fee",),
     "amount": ("amount",),
+    "base": ("accountcurrency", "account currency"),
     "account": ("accountname", "account name", "account", "accountid", "account id"),
 }
 _WANTED = {"date": "date", "symbol": "symbol", "quantity": "quantity", "price": "unitPrice"}
@@ -93,7 +94,10 @@ def _read_row(row: Row, columns: Columns, read_day: ReadDay, collected: Collecte
     currency, factor = major_unit(columns.cell(row, "currency") or "USD")
     movement = _movement(_activity(row, columns, factor), row, read_day(columns.cell(row, "date")))
     movement = replace(movement, name=columns.cell(row, "name"), cash=movement.cash if funded else _NOTHING)
-    collected.add("", columns.cell(row, "account") or NAME, check_currency(currency), movement)
+    name = columns.cell(row, "account") or NAME
+    collected.add("", name, check_currency(currency), movement)
+    if columns.cell(row, "base"):
+        collected.is_in("", name, check_currency(columns.cell(row, "base").upper()))
 
 
 def _activity(row: Row, columns: Columns, factor: Decimal) -> _Activity:
