@@ -1,5 +1,6 @@
-"""A plan as files: a workbook with its record of the decision, and the import files of brokers. One table of formats."""
+"""A plan as files: tables, a workbook with its record of the decision, and the import files of brokers; one table of all."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -7,6 +8,7 @@ from types import MappingProxyType
 from allocation.errors import AllocationError
 from allocation.exports import alpaca, basket_trader, wealthscape, workbook
 from allocation.exports.decision import Decision, Terms
+from allocation.report import trades_csv
 
 __all__ = ["FORMATS", "Decision", "Format", "Terms", "why_not"]
 
@@ -16,10 +18,10 @@ class Format:
     """One kind of file.
 
     Attributes:
-        label: what it is called on a page, and `hint` how it gets to where it is read.
+        label: what it is called on a page, and `hint` what is in it or how it gets to where it is read.
         name: what is added to the file's name, ending included.
         write: the file's bytes; raises an `AllocationError` for a plan that the format cannot hold.
-        takes_terms: whether the order's type is part of it.
+        takes_terms: whether it holds orders, so that their type matters and the plan must fit the broker.
     """
 
     label: str
@@ -30,8 +32,18 @@ class Format:
     takes_terms: bool = True
 
 
+def _csv(decision: Decision, _: Terms) -> bytes:
+    text = trades_csv(decision.plan, decision.account.currency, {decision.account.id: decision.account_label})
+    return text.encode("utf-8-sig")  # so that a spreadsheet reads names outside ASCII
+
+
+def _json(decision: Decision, _: Terms) -> bytes:
+    return json.dumps(decision.plan.as_dict(), indent=2).encode("utf-8")
+
+
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
+        "csv": Format("CSV", "The trades, one a row.", ".csv", "text/csv", _csv, takes_terms=False),
         "xlsx": Format(
             "Excel with decision record",
             "Trades, and on a second sheet what they were decided on.",
@@ -47,6 +59,13 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             "text/csv",
             basket_trader.write,
         ),
+        "alpaca": Format(
+            "Alpaca orders",
+            "A list of bodies for POST /v2/orders, each with its own client_order_id.",
+            "-alpaca.json",
+            "application/json",
+            alpaca.write,
+        ),
         "fidelity": Format(
             "Fidelity Wealthscape orders",
             "For advisors: Tools → Imports → Orders. The orders wait there as unsent.",
@@ -54,12 +73,13 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             "text/csv",
             wealthscape.write,
         ),
-        "alpaca": Format(
-            "Alpaca orders",
-            "A list of bodies for POST /v2/orders, each with its own client_order_id.",
-            "-alpaca.json",
+        "json": Format(
+            "JSON",
+            "The plan as the command line prints it.",
+            ".json",
             "application/json",
-            alpaca.write,
+            _json,
+            takes_terms=False,
         ),
     }
 )

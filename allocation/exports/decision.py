@@ -51,6 +51,11 @@ class Decision:
         return self.portfolio.account
 
     @property
+    def account_label(self) -> str:
+        """What the account is called where it stands among others: "Brokerage · …4321"."""
+        return " · ".join(filter(None, (self.account.name, self.account.masked_number)))
+
+    @property
     def names(self) -> dict[str, str]:
         """What the securities held are called, by symbol."""
         return {position.symbol: position.name for position in self.portfolio.positions}

@@ -187,9 +187,9 @@ def _write_trades(book: "Workbook", decision: Decision) -> None:
 
 
 def _trade(decision: Decision, trade: Trade) -> Row:
-    quote, account = decision.quotes[trade.symbol], decision.account
+    quote = decision.quotes[trade.symbol]
     return (
-        " · ".join(filter(None, (account.name, account.masked_number))),
+        decision.account_label,
         trade.side.value,
         trade.symbol,
         decision.names.get(trade.symbol, ""),

@@ -1,9 +1,11 @@
 """The main job in a real browser: demo, rebalance, edit a target by keyboard, see the trades change, download them."""
 
 import csv
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from tests.e2e.grid import GRID, TRADES, cell, region, trade_rows, type_and_enter, type_target
@@ -45,6 +47,13 @@ def test_from_the_demo_to_a_trade_list(desk: Page, tmp_path: Path) -> None:
     with file.open(encoding="utf-8-sig", newline="") as text:
         rows = [(r["side"].capitalize(), r["symbol"], r["quantity"]) for r in csv.DictReader(text)]
     assert rows == trade_rows(desk)
+
+    desk.get_by_role("button", name="More formats").click()
+    with desk.expect_download() as made_at_the_click:
+        desk.get_by_role("button", name="Excel with decision record").click()
+    trades, record = load_workbook(BytesIO(made_at_the_click.value.path().read_bytes()))
+    assert [(r[1].capitalize(), r[2], str(r[4])) for r in trades.iter_rows(min_row=2, values_only=True)] == rows
+    assert record["B2"].value == "Family brokerage"
 
 
 def test_nothing_typed_is_lost_on_the_way_to_another_page_and_back(desk: Page) -> None:

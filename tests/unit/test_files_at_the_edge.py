@@ -207,3 +207,31 @@ def test_a_file_stays_its_tabs_when_a_rerun_makes_streamlit_forget_it(monkeypatc
     manager.clear_session_refs("dontcare")
 
     assert tabs.of_file(file_of(address)) == {Owner("browser", "ann")}
+
+
+def test_a_file_made_at_the_click_belongs_to_the_tab_that_was_offered_its_making(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager, tabs = MediaFileManager(MemoryMediaFileStorage("/media")), Owners(lambda _: True)
+    watch(manager, lambda: tabs)
+    monkeypatch.setattr(owners_module, "this_tab", lambda: "tab")
+    tabs.note("tab", Owner("browser", "ann"))
+    tabs.note("another", Owner("browser 2", "sam"))
+    offer = manager.add_deferred(lambda: b"orders", "text/csv", "1.2", file_name="orders.csv")
+    monkeypatch.setattr(owners_module, "this_tab", lambda: "")  # Streamlit makes it in a thread without a run
+
+    address = manager.execute_deferred(offer)
+
+    assert tabs.of_file(file_of(address)) == {Owner("browser", "ann")}
+
+
+def test_a_file_made_after_its_tab_was_left_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager, tabs = MediaFileManager(MemoryMediaFileStorage("/media")), Owners(lambda _: True)
+    watch(manager, lambda: tabs)
+    monkeypatch.setattr(owners_module, "this_tab", lambda: "tab")
+    tabs.note("tab", Owner("browser", "ann"))
+    offer = manager.add_deferred(lambda: b"orders", "text/csv", "1.2", file_name="orders.csv")
+
+    tabs.forget("tab")
+
+    assert tabs.of_file(file_of(manager.execute_deferred(offer))) == set()
