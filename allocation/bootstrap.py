@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from allocation.adapters.aes_vault import AesVault, key_id_of
+from allocation.adapters.alpaca_data import AlpacaKeys, AlpacaSource
 from allocation.adapters.demo import demo_store, demo_user
 from allocation.adapters.ecb import EcbRates
 from allocation.adapters.exchange_days import ExchangeDays
@@ -27,7 +28,20 @@ from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
 from allocation.market import Market
-from allocation.ports import Credentials, Directory, FailureLog, People, QuoteSource, Store, Teams, Trail, User, Vault
+from allocation.model import PriceSource
+from allocation.ports import (
+    Credentials,
+    Directory,
+    FailureLog,
+    People,
+    QuoteCache,
+    QuoteSource,
+    Store,
+    Teams,
+    Trail,
+    User,
+    Vault,
+)
 from allocation.presence import AttemptRows, Drafts, Sessions
 from allocation.settings import Settings
 from allocation.trail import EventKind
@@ -73,7 +87,7 @@ def workbench(settings: Settings) -> Workbench:
         SqlDirectory(database),
         SqlStore(database, trail),
         SqlTeams(database, trail),
-        Market(_quote_source(settings), SqlQuoteCache(database), sessions=ExchangeDays(), reference=EcbRates()),
+        open_market(settings, SqlQuoteCache(database)),
         trail,
         vault,
         SqlCredentials(database),
@@ -124,7 +138,15 @@ def _not_noted(_user_id: str, _name: str) -> None:
     """Where there is no trail."""
 
 
-def _quote_source(settings: Settings) -> QuoteSource | None:
-    if settings.prices == "off":
-        return None
-    return YahooSource(deadline=settings.price_deadline_seconds)
+def open_market(settings: Settings, cache: QuoteCache) -> Market:
+    """Prices from Yahoo, from Alpaca where there are keys, and rates of the European Central Bank."""
+    sessions, deadline = ExchangeDays(), settings.price_deadline_seconds
+    yahoo, others = None, dict[PriceSource, QuoteSource]()
+    if settings.prices != "off":
+        yahoo = YahooSource(deadline, sessions=sessions)
+        if settings.alpaca_data_key_id and settings.alpaca_data_secret_key:
+            keys = (settings.alpaca_data_key_id, settings.alpaca_data_secret_key)
+            others[PriceSource.ALPACA] = AlpacaSource(
+                AlpacaKeys(*(key.get_secret_value() for key in keys)), sessions, deadline
+            )
+    return Market(yahoo, cache, sessions=sessions, reference=EcbRates(), others=others, deadline=deadline)

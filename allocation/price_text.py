@@ -12,16 +12,18 @@ OLD_AFTER_SESSIONS = 1  # a fund's price of the day comes hours after the close
 
 _GROUPS = {
     PriceSource.YAHOO: "Yahoo",
+    PriceSource.ALPACA: "Alpaca",
     PriceSource.FILE: "from the file",
     PriceSource.MANUAL: "entered by hand",
     PriceSource.SAMPLE: "sample prices",
 }
+_NETWORK = (PriceSource.YAHOO, PriceSource.ALPACA)
 _SHARED_FAULTS = {
-    QuoteFault.OFFLINE: "Yahoo cannot be reached.",
-    QuoteFault.TIMEOUT: "Yahoo did not answer in time for {names}.",
-    QuoteFault.RATE_LIMITED: "Yahoo takes no more requests from here for now; try again {when}.",
+    QuoteFault.OFFLINE: "{source} cannot be reached.",
+    QuoteFault.TIMEOUT: "{source} did not answer in time for {names}.",
+    QuoteFault.RATE_LIMITED: "{source} takes no more requests from here for now; try again {when}.",
     QuoteFault.SWITCHED_OFF: "Fetching prices is switched off.",
-    QuoteFault.UNKNOWN_SYMBOL: "Yahoo does not know {names}; check the spelling or enter a price by hand.",
+    QuoteFault.UNKNOWN_SYMBOL: "{source} does not know {names}; check the spelling or enter a price by hand.",
 }
 
 
@@ -29,8 +31,8 @@ def price_age_text(quote: Quote, now: datetime) -> str:
     """Where a price comes from and when it was struck: "Yahoo, 4 minutes ago", "sample price, 28 Dec 2022"."""
     if quote.source == PriceSource.MANUAL:
         return f"entered by hand {_day_text(quote, now)}"
-    if quote.source == PriceSource.YAHOO:
-        return f"Yahoo, {_age_text(quote.time, now)}"
+    if quote.source in _NETWORK:
+        return f"{_GROUPS[quote.source]}, {_age_text(quote.time, now)}"
     label = "sample price" if quote.source == PriceSource.SAMPLE else "file"
     return f"{label}, {_date_text(quote.time)}"
 
@@ -83,22 +85,25 @@ def currency_remark(quotes: Iterable[Quote], currency: str) -> str:
 
 def failure_sentences(failures: Mapping[str, QuoteFailure]) -> tuple[str, ...]:
     """What went wrong in a refresh, said once for all symbols that share it and symbol by symbol for the rest."""
-    by_fault: dict[QuoteFault, list[QuoteFailure]] = defaultdict(list)
+    groups: dict[tuple[QuoteFault, PriceSource], list[QuoteFailure]] = defaultdict(list)
     for failure in failures.values():
-        by_fault[failure.fault].append(failure)
+        groups[failure.fault, failure.source].append(failure)
     shared = [
-        sentence.format(names=listed(f.symbol for f in by_fault[fault]), when=_when_text(by_fault[fault]))
+        sentence.format(source=_GROUPS[source], names=listed(f.symbol for f in group), when=_when_text(group))
         for fault, sentence in _SHARED_FAULTS.items()
-        if by_fault[fault]
+        for (met, source), group in groups.items()
+        if met == fault
     ]
-    return (*shared, *(failure.message for failure in by_fault[QuoteFault.UNUSABLE]))
+    alone = [failure.message for failure in failures.values() if failure.fault == QuoteFault.UNUSABLE]
+    return tuple(dict.fromkeys((*shared, *alone)))
 
 
 def _group_text(source: PriceSource, quotes: list[Quote], now: datetime) -> str:
     times = [quote.time for quote in quotes]
-    if source == PriceSource.YAHOO:
+    if source in _NETWORK:
         newest, oldest = _age_text(max(times), now), _age_text(min(times), now)
-        return f"Yahoo, {newest}" if newest == oldest else f"Yahoo, {newest}, the oldest {oldest}"
+        name = _GROUPS[source]
+        return f"{name}, {newest}" if newest == oldest else f"{name}, {newest}, the oldest {oldest}"
     if source == PriceSource.MANUAL:
         return f"{len(quotes)} {_GROUPS[source]}"
     days = Counter(_date_text(time) for time in sorted(times))

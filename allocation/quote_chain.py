@@ -59,7 +59,8 @@ class QuoteChain:
         if source in self._paused and now < self._paused[source][0]:
             until, fault = self._paused[source]
             seconds = int((until - now).total_seconds()) + 1
-            return refused(symbols, fault, f"Not asked again so soon; try in {seconds} seconds.", until)
+            message = f"Not asked again so soon; try in {seconds} seconds."
+            return refused(symbols, fault, message, until, source)
         answer = self._sources[source].quotes(symbols, within)
         fault_met = _reason_to_pause(answer)
         if fault_met is None:
@@ -70,9 +71,15 @@ class QuoteChain:
         return answer
 
 
-def refused(symbols: Sequence[str], fault: QuoteFault, message: str, retry_at: datetime | None = None) -> QuoteAnswer:
+def refused(
+    symbols: Sequence[str],
+    fault: QuoteFault,
+    message: str,
+    retry_at: datetime | None = None,
+    source: PriceSource = PriceSource.YAHOO,
+) -> QuoteAnswer:
     """No quote for any of them, for one reason."""
-    return QuoteAnswer({}, {symbol: QuoteFailure(symbol, fault, message, retry_at=retry_at) for symbol in symbols})
+    return QuoteAnswer({}, {s: QuoteFailure(s, fault, message, retry_at=retry_at, source=source) for s in symbols})
 
 
 def _reason_to_pause(answer: QuoteAnswer) -> QuoteFault | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_dir
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from allocation.errors import SettingsError
@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(default_factory=_default_database_url)
     prices: Literal["yahoo", "off"] = "yahoo"
     price_deadline_seconds: float = Field(default=5, gt=0, le=60)
+    alpaca_data_key_id: SecretStr | None = None
+    alpaca_data_secret_key: SecretStr | None = None
     idle_minutes: float = Field(default=30, gt=0, le=24 * 60)
     absolute_hours: float = Field(default=12, gt=0, le=7 * 24)
     local_accounts: bool = True
@@ -51,6 +53,14 @@ class Settings(BaseSettings):
     @classmethod
     def _whole_path(cls, path: Path) -> Path:
         return path.expanduser().absolute()
+
+    @field_validator("alpaca_data_secret_key")
+    @classmethod
+    def _both_keys(cls, secret: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
+        if (secret is None) != (told.data.get("alpaca_data_key_id") is None):
+            msg = "belongs to EVENKEEL_ALPACA_DATA_KEY_ID: set both or neither"
+            raise ValueError(msg)
+        return secret
 
     @field_validator("base_url")
     @classmethod

@@ -1,20 +1,18 @@
 """What Yahoo's words mean: how it spells a symbol, and which price its chart holds. Pure; refuses whatever is not plain."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from allocation.adapters.exact_json import AnswerError, exact_json
 from allocation.guard import DoubtfulPriceError, PriceCode, Reading, read_quote, way_out
 from allocation.model import PriceSource, Quote
 from allocation.ports import QuoteFailure, QuoteFault
 from allocation.symbols import canonical
 
 LONGEST_PAUSE: Final = timedelta(days=1)
-MOST_DIGITS: Final = 400  # a float written out in full has 309
 
 # Ten characters at most: an ISIN (12) would send yfinance searching, and the first hit may be of another exchange.
 _TICKER = re.compile(r"[A-Z0-9]{1,10}(-[A-Z0-9]{1,6})?(\.[A-Z]{1,3})?")
@@ -81,14 +79,8 @@ def refuse_status(status: int) -> None:
 def parsed(text: str) -> Any:
     """JSON with its numbers as they were written; `NoPriceError` for what is none, is too deep or repeats a key."""
     try:
-        return json.loads(
-            text,
-            parse_float=_exact,
-            parse_int=_whole,
-            parse_constant=Decimal,  # NaN and Infinity are not JSON; where it matters they are refused as no number
-            object_pairs_hook=_refuse_repeated_keys,
-        )
-    except (ValueError, RecursionError):
+        return exact_json(text)
+    except AnswerError:
         raise NoPriceError("its answer cannot be read", PriceCode.MALFORMED) from None
 
 
@@ -108,24 +100,3 @@ def _code_of(status: int) -> PriceCode:
     if 300 <= status < 400:
         return PriceCode.REDIRECT
     return PriceCode.AUTH if status in (401, 403) else PriceCode.UNAVAILABLE
-
-
-def _exact(digits: str) -> Decimal | str:
-    """The number itself; digits beyond all reason stay text, which is no number."""
-    if len(digits) > MOST_DIGITS:
-        return digits
-    try:
-        return Decimal(digits)
-    except InvalidOperation:
-        return digits
-
-
-def _whole(digits: str) -> int | str:
-    return digits if len(digits) > MOST_DIGITS else int(digits)
-
-
-def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
