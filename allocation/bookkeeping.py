@@ -35,7 +35,7 @@ class Journal(Protocol):
         ...
 
     def fit(self, batch_id: str, quantities: Mapping[int, Decimal], now: datetime, reason: str) -> Batch:
-        """Make the purchases that were not sent as large as this, once; what comes to nothing is skipped."""
+        """Make orders that were not sent yet smaller, never larger; what comes to nothing is skipped."""
         ...
 
     def sent_since(self, batch: Batch, moment: datetime) -> tuple[datetime, ...]:

@@ -97,6 +97,7 @@ class Line:
         reviewed_quantity: units as they were confirmed.
         increment: the smallest step of the quantity.
         price: money for one unit at the review, in the order's currency.
+        rate: money of the account for one of the order's currency, at the review.
         revision: counts the changes; a change names the revision it was made from.
         attempts: how often it was sent; above one only where the broker proves unique ids.
         first_sent_at: when the first attempt was written down.
@@ -109,6 +110,7 @@ class Line:
     reviewed_quantity: Decimal
     increment: Decimal
     price: Decimal
+    rate: Decimal = Decimal(1)
     cost: Decimal = NOTHING
     tax: Decimal = NOTHING
     state: LineState = LineState.REVIEWED
@@ -171,8 +173,10 @@ class Batch:
         broker_account: the broker's own id of the account.
         follows: the account's batch before this one; two batches cannot follow the same.
         reviewed_at, reviewed_by: when and by whom the plan was seen and confirmed.
-        cash: money of the account at the review, in `currency`.
+        cash: money of the account at the review, in `currency`; `keep` of it is not for purchases.
         holdings: units by symbol at the review.
+        record: what the plan was calculated from and what came out, as JSON; empty where nobody kept it.
+        wanted_at: when somebody last said that it is to be executed or stopped.
         large_turnover: whether a turnover above the limit was confirmed by hand.
         paused_code, paused_reason: why nothing is sent just now; empty while it goes on.
         sized_at: when the purchases were fitted to the cash that came in.
@@ -194,8 +198,11 @@ class Batch:
     cash: Decimal
     holdings: Mapping[str, Decimal]
     lines: tuple[Line, ...]
+    keep: Decimal = NOTHING
+    record: str = field(default="", repr=False)
     large_turnover: bool = False
     intent: Intent = Intent.WAIT
+    wanted_at: datetime | None = None
     paused_code: str = ""
     paused_reason: str = ""
     begun_at: datetime | None = None
@@ -364,10 +371,9 @@ def _money_of(line: Line) -> Decimal:
     """What a line did to the cash and may still take of it."""
     fees = line.fees or NOTHING
     if line.order.side == Side.SELL:
-        return line.fill_value - fees
-    price = line.order.limit or line.price
-    open_value = line.remaining * price if line.was_sent and line.state != LineState.SETTLED else NOTHING
-    return -(line.fill_value + fees + open_value)
+        return (line.fill_value - fees) * line.rate
+    open_value = line.remaining * (line.order.limit or line.price) if line.was_sent else NOTHING
+    return -(line.fill_value + fees + open_value) * line.rate
 
 
 def _state_of(report: OrderReport) -> LineState:

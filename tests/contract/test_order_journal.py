@@ -66,7 +66,7 @@ def test_a_batch_comes_back_as_it_was_committed(world: World, desk: SqlOrderDesk
 
     kept = desk.commit(world.ann, "main", batch, Intent.EXECUTE)
 
-    assert kept == replace(batch, intent=Intent.EXECUTE)
+    assert kept == replace(batch, intent=Intent.EXECUTE, wanted_at=NOW)
     assert journal.load(batch.id) == kept == desk.batch(world.ann, "main", batch.id)
     assert journal.due() == (kept,)
 
@@ -199,11 +199,11 @@ def test_the_database_itself_refuses_to_change_an_event(
         connection.execute(text("UPDATE order_event SET what = 'nothing'"))
 
 
-def test_purchases_are_fitted_once(world: World, desk: SqlOrderDesk, journal: SqlJournal) -> None:
+def test_purchases_are_made_smaller_and_never_larger(world: World, desk: SqlOrderDesk, journal: SqlJournal) -> None:
     batch = committed(world, desk, a_line(1), a_line(2, symbol="BND"), a_line(3, symbol="TIP"))
 
     fitted = journal.fit(batch.id, {1: D(7), 2: D(0), 3: D(10)}, LATER, "less came in")
-    again = journal.fit(batch.id, {1: D(1)}, LATER, "less came in")
+    again = journal.fit(batch.id, {1: D(9), 3: D(11)}, LATER, "less came in")
 
     assert [(line.order.quantity, line.reviewed_quantity, line.state) for line in fitted.lines] == [
         (D(7), D(10), LineState.REVIEWED),
@@ -211,6 +211,7 @@ def test_purchases_are_fitted_once(world: World, desk: SqlOrderDesk, journal: Sq
         (D(10), D(10), LineState.REVIEWED),
     ]
     assert again == fitted == journal.load(batch.id)
+    assert fitted.sized_at == LATER
 
 
 def test_what_was_sent_is_never_made_smaller(world: World, desk: SqlOrderDesk, journal: SqlJournal) -> None:

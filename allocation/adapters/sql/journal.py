@@ -57,11 +57,9 @@ class SqlJournal:
             return read_batch(connection, batch_id)
 
     def fit(self, batch_id: str, quantities: Mapping[int, Decimal], now: datetime, reason: str) -> Batch:
-        """Make the purchases that were not sent as large as this, once; what comes to nothing is skipped."""
+        """Make orders that were not sent yet smaller, never larger; what comes to nothing is skipped."""
         with self._writing() as connection:
             batch = read_batch(connection, batch_id, hold=True)
-            if batch.sized_at is not None:
-                return batch
             for line in batch.lines:
                 if line.number in quantities and line.state == LineState.REVIEWED:
                     _fit_line(connection, batch_id, line, quantities[line.number], now, reason)
@@ -87,7 +85,9 @@ class SqlJournal:
     def stopped(self, batch: Batch) -> str:
         """Why nobody may send orders for the batch's account just now; empty when nobody said so."""
         row = self._limit_row(batch)
-        return str(row["stopped_why"]) if row is not None and row["stopped_at"] is not None else ""
+        if row is None or row["stopped_at"] is None:
+            return ""
+        return str(row["stopped_why"]) or "the kill switch is on."
 
     def limits(self, batch: Batch) -> Limits:
         """The limits of the batch's account."""
@@ -220,7 +220,7 @@ def write_limits(connection: Connection, key: Mapping[str, str], changes: Mappin
 
 
 def _fit_line(connection: Connection, batch_id: str, line: Line, quantity: Decimal, now: datetime, reason: str) -> None:
-    if quantity == line.order.quantity:
+    if quantity >= line.order.quantity:
         return
     if quantity > 0:
         smaller = replace(line, order=replace(line.order, quantity=quantity), revision=line.revision + 1, note=reason)

@@ -60,7 +60,8 @@ class SqlOrderDesk:
                 return latest  # the second click, or the other tab
             _require_next(latest, batch)
             whole = replace(batch, owner_id=found.owner_id, account_id=found.account_id, reviewed_by=user_id)
-            insert_batch(connection, replace(whole, intent=intent))
+            wanted_at = None if intent == Intent.WAIT else self._now()
+            insert_batch(connection, replace(whole, intent=intent, wanted_at=wanted_at))
             add_event(connection, batch.id, self._now(), "reviewed", by=user_id, details={"intent": intent.value})
             self._note(EventKind.ORDERS_CONFIRMED, user_id, batch.id, orders=len(batch.lines), live=batch.live)
             return read_batch(connection, batch.id)
@@ -97,7 +98,8 @@ class SqlOrderDesk:
                 raise JournalError("This batch is closed; nothing of it can be sent or stopped any more.", ("batch",))
             if batch.intent == Intent.STOP and intent == Intent.EXECUTE:
                 raise JournalError("This batch was stopped for good. Plan the rest anew.", ("batch",))
-            change_batch(connection, batch_id, {"intent": intent.value, "paused_code": "", "paused_reason": ""})
+            go_on = {"wanted_at": self._now(), "paused_code": "", "paused_reason": ""}
+            change_batch(connection, batch_id, {"intent": intent.value, **go_on})
             add_event(connection, batch_id, self._now(), f"wanted_{intent.value}", by=user_id)
             self._note(_INTENT_KINDS[intent], user_id, batch_id)
             return read_batch(connection, batch_id)
