@@ -90,23 +90,24 @@ def _offer(session: Session, view: View, decision: Decision, name: str, terms: T
     if name == "fidelity":
         terms = _with_codes(terms)
     reason = why_not(form, decision, terms)
-    place.download_button(
-        form.label,
-        while_signed_in(session, partial(form.write, decision, terms)),
-        _file_name(view, form),
-        form.mime,
-        key=f"rebalance.{name}",
-        icon=":material/download:",
-        on_click=note_download,
-        args=(view.account.id, decision.plan, name),
-        disabled=bool(reason),
-        help=form.hint,
-        width="stretch",
-    )
-    if reason:
-        place.caption(f":material/block: {literal(reason)}")
-    elif name == "fidelity" and (blank := wealthscape.blanks(decision, terms)):
-        place.caption(f":material/edit: Fill in before you import: {literal(', '.join(blank))}.")
+    with place:
+        st.download_button(
+            form.label,
+            while_signed_in(session, partial(form.write, decision, terms)),
+            _file_name(view, form),
+            form.mime,
+            key=f"rebalance.{name}",
+            icon=":material/download:",
+            on_click=note_download,
+            args=(view.account.id, decision.plan, name),
+            disabled=bool(reason),
+            help=form.hint,
+            width="stretch",
+        )
+        if reason:
+            st.caption(f":material/block: {literal(reason)}")
+        elif name == "fidelity" and (blank := wealthscape.blanks(decision, terms)):
+            st.caption(f":material/edit: Fill in before you import: {literal(', '.join(blank))}.")
 
 
 def _with_codes(terms: Terms) -> Terms:
