@@ -1,8 +1,7 @@
 """E*TRADE as a broker: a thin client of its v1 interface for one customer's accounts."""
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
@@ -30,6 +29,7 @@ from allocation.adapters.etrade_orders import (
     preview_of,
 )
 from allocation.adapters.etrade_sign_in import EASTERN, NAME, SIGN_IN_HOST, AccessToken, ConsumerKey
+from allocation.adapters.sent_orders import Sent, SentOrders
 from allocation.brokers import (
     BrokerAccount,
     BrokerAnswerError,
@@ -40,7 +40,6 @@ from allocation.brokers import (
     OrderKnownError,
     OrderPreview,
     OrderRefusedError,
-    OrderUncertainError,
 )
 from allocation.model import Account, Portfolio, Position
 from allocation.orders import CLOCKS_MAY_DIFFER, Order, OrderReport
@@ -48,15 +47,6 @@ from allocation.orders import CLOCKS_MAY_DIFFER, Order, OrderReport
 _MOST_PAGES: Final = 50
 _ORDERS_A_PAGE: Final = 100  # the most E*TRADE gives
 _HISTORY: Final = timedelta(days=729)  # it keeps two years
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An order that left this process, and E*TRADE's number for it once that is known."""
-
-    order: Order
-    at: datetime
-    broker_id: str = ""
 
 
 class EtradeBroker:
@@ -99,8 +89,7 @@ class EtradeBroker:
             read_seconds=read_seconds,
             order_seconds=order_seconds,
         )
-        self._lock = threading.Lock()
-        self._sent: dict[tuple[str, str], _Sent] = {}
+        self._sent = SentOrders()
 
     def __repr__(self) -> str:
         return f"<{NAME} {self.mode.value}>"
@@ -149,42 +138,25 @@ class EtradeBroker:
             )
         form = form_of(order, (preview or self._previewed(order)).reference)
         path = f"{_of(order.account)}/orders/place.json"
-        sent = _Sent(order, self._clock())
-        self._remember(sent)
+        sent = Sent(order, self._clock())
+        self._sent.note(sent)
         try:
             answer = self._line.order("POST", path, form)
         except (BrokerUnavailableError, BrokerAuthError):
-            self._forget(order)
+            self._sent.forget(order)
             raise
         if answer.status != 200:
-            self._forget(order)
+            self._sent.forget(order)
             raise self._refusal(order, answer)
         report = self._placed(order, answer)
-        self._remember(replace(sent, broker_id=report.broker_id))
+        self._sent.note(replace(sent, broker_id=report.broker_id))
         return report
 
     def find(self, account: str, client_id: str) -> OrderReport | None:
         """The order this process sent under the client id; raises `OrderUncertainError` when two look like it."""
-        with self._lock:
-            sent = self._sent.get((account, client_id))
-        now = self._clock()
-        since = sent.at - CLOCKS_MAY_DIFFER if sent else now - timedelta(days=1)
-        listed = tuple(self._listed(account, since=since))
-        named = next((each for each in listed if each.order.client_id == client_id), None)
-        if named is not None or sent is None or sent.broker_id:
-            return named
-        alike = [each for each in listed if each.may_be(sent.order, sent.at)]
-        if len(alike) > 1:
-            raise OrderUncertainError(
-                f"{NAME} has {len(alike)} orders that look like the one for {sent.order.symbol}. Look there which is which; "
-                "nothing is sent again.",
-                (sent.order.symbol,),
-            )
-        if not alike:
-            return None
-        (found,) = alike
-        self._remember(replace(sent, broker_id=found.broker_id))
-        return replace(found, order=replace(found.order, client_id=client_id, symbol=sent.order.symbol))
+        sent = self._sent.get(account, client_id)
+        since = sent.at - CLOCKS_MAY_DIFFER if sent else self._clock() - timedelta(days=1)
+        return self._sent.recognise(NAME, account, client_id, self._listed(account, since=since))
 
     def orders(self, account: str, since: datetime) -> tuple[OrderReport, ...]:
         """Orders for shares and funds since a moment; those this process placed carry their client id."""
@@ -259,7 +231,7 @@ class EtradeBroker:
                 return
             page = told.one("OrdersResponse")
             for each in page.many("Order"):
-                listed = listed_of(account, each, self._known, now)
+                listed = listed_of(account, each, self._sent.under, now)
                 if listed is not None and (since is None or (listed.placed_at or now) >= since):
                     yield listed
             if not page.maybe_text("marker"):
@@ -284,18 +256,6 @@ class EtradeBroker:
         return OrderRefusedError(
             f"{NAME} refused the order for {order.symbol}: {why} Nothing was placed.", (order.symbol,)
         )
-
-    def _known(self, broker_id: str) -> Order | None:
-        with self._lock:
-            return next((sent.order for sent in self._sent.values() if sent.broker_id == broker_id), None)
-
-    def _remember(self, sent: _Sent) -> None:
-        with self._lock:
-            self._sent[sent.order.account, sent.order.client_id] = sent
-
-    def _forget(self, order: Order) -> None:
-        with self._lock:
-            self._sent.pop((order.account, order.client_id), None)
 
 
 def _of(account: str) -> str:
