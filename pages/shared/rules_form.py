@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -18,6 +18,8 @@ from pages.shared.whatif import View, look_up
 T = TypeVar("T")
 
 _MOST_MONEY = 1e12
+_MODE_WIDTH = 230  # the longest name fits
+_BAND_WIDTH = 260
 _SHARES = {Decimal(1): "Whole shares", Decimal("0.0001"): "Fractions"}
 _OBJECTIVES = {Objective.L2: "Balanced", Objective.L1: "Least total deviation", Objective.RELATIVE: "Relative"}
 _OBJECTIVE_HELP = (
@@ -74,12 +76,15 @@ def rules_form(view: View) -> Choices:
     form = _Form(view.account.id, view.account.currency, view.bench)
     _forget_money_of_other_holdings(form, view)
     with st.container(horizontal=True, vertical_alignment="bottom", key="rebalance-rules"):
-        mode = form.choice("mode", "What to do", {mode: mode.label for mode in Mode}, on_change=_mode_changed)
-        chosen = form.of_mode(Choices(mode))
+        labels = {mode: mode.label for mode in Mode}
+        mode = form.choice("mode", "What to do", labels, width=_MODE_WIDTH, on_change=_mode_changed)
+        flow = form.cash_flow(mode)
         increment = form.choice("increment", "Trade in", _SHARES, "Fractions are traded in steps of 0.0001.")
         least = form.money("min_trade", "Smallest trade", 50.0)
         with st.popover(form.more_label, icon=":material/tune:", width="content", key="rebalance-more-rules"):
-            chosen = form.more(replace(chosen, increment=increment, min_trade=least))
+            chosen = form.more(Choices(mode, flow, increment, least))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="rebalance-mode"):
+        chosen = form.of_mode(chosen)
     st.caption(_said_of(chosen))
     view.bench.choices = chosen
     return chosen
@@ -152,7 +157,6 @@ class _Form:
 
     def of_mode(self, chosen: Choices) -> Choices:
         """What the mode asks for beside itself."""
-        chosen = replace(chosen, cash_flow=self._cash_flow(chosen.mode))
         match chosen.mode:
             case Mode.OUT_OF_BAND:
                 return self._band(chosen)
@@ -195,7 +199,8 @@ class _Form:
         st.caption("Taxes are calculated in taxable accounts, from the lots of the holdings.")
         return replace(chosen, short_rate=short or Decimal(0), long_rate=long or Decimal(0), lot_method=method)
 
-    def _cash_flow(self, mode: Mode) -> Decimal:
+    def cash_flow(self, mode: Mode) -> Decimal:
+        """Money to invest (+) or to withdraw (−); without a sign where the mode says which."""
         withdrawn = mode == Mode.RAISE_CASH
         label = {Mode.RAISE_CASH: "Withdraw", Mode.INVEST: "Invest"}.get(mode, "Invest (+) or withdraw (−)")
         lowest = 0.0 if mode in {Mode.RAISE_CASH, Mode.INVEST} else None
@@ -203,7 +208,7 @@ class _Form:
         return -typed if withdrawn and typed else typed
 
     def _band(self, chosen: Choices) -> Choices:
-        kind = self.choice("band_kind", "Band", {kind: kind.value for kind in _BandKind})
+        kind = self.choice("band_kind", "Band", {kind: kind.value for kind in _BandKind}, width=_BAND_WIDTH)
         absolute = relative = None
         if kind != _BandKind.PERCENT:
             absolute = self._percent("band_absolute", "Points of weight")
@@ -216,7 +221,14 @@ class _Form:
     # ── Kinds of input
 
     def choice(
-        self, name: str, label: str, options: Mapping[T, str], tip: str | None = None, on_change: Any = None
+        self,
+        name: str,
+        label: str,
+        options: Mapping[T, str],
+        tip: str | None = None,
+        *,
+        width: int | Literal["stretch"] = "stretch",
+        on_change: Any = None,
     ) -> T:
         """One of several."""
         key = self._begin(name)
@@ -229,6 +241,7 @@ class _Form:
             key=key,
             persist_state="session",
             help=tip,
+            width=width,
             on_change=on_change,
         )
         return chosen
