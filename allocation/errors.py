@@ -424,9 +424,79 @@ class NewAccountError(AllocationError):
 
 
 class ImportFileError(AllocationError):
-    """A file that cannot be read as an account, in whole."""
+    """A file that cannot be read as an account, in whole; its kinds below say of which sort the reason is."""
 
     code = "import_refused"
+
+
+class UploadTooLargeError(ImportFileError):
+    """A file with more bytes, rows, columns or elements than any account has."""
+
+    code = "UPLOAD_TOO_LARGE"
+
+
+class UploadTypeError(ImportFileError):
+    """A file that is no text, no table and no statement, whatever it is called."""
+
+    code = "UPLOAD_TYPE"
+
+
+class UploadArchiveError(ImportFileError):
+    """An archive, or a spreadsheet with parts that act, point elsewhere or unpack to too much."""
+
+    code = "UPLOAD_ARCHIVE"
+
+
+class UploadEmptyError(ImportFileError):
+    """A file without anything in it, or with a header alone."""
+
+    code = "UPLOAD_EMPTY"
+
+
+class UploadEncodingError(ImportFileError):
+    """Bytes that are text in no encoding we read."""
+
+    code = "UPLOAD_ENCODING"
+
+
+class UploadHeaderError(ImportFileError):
+    """Columns that are missing, twice there or unknown."""
+
+    code = "UPLOAD_HEADER"
+
+
+class UnknownColumnsError(UploadHeaderError):
+    """A table that no reader knows: the user can say which column means what."""
+
+
+class UploadRowsError(ImportFileError):
+    """Lines that are damaged: quotation marks that do not pair, too many fields or too few, two files in one."""
+
+    code = "UPLOAD_ROWS"
+
+
+class UploadDateError(ImportFileError):
+    """Days that do not exist or can be read in two ways."""
+
+    code = "UPLOAD_DATE"
+
+
+class UploadNumberError(ImportFileError):
+    """Amounts that are no numbers or can be read in two ways."""
+
+    code = "UPLOAD_NUMBER"
+
+
+class HoldingsVanishedError(ImportFileError):
+    """An account that would lose everything, or most of it, with this file."""
+
+    code = "HOLDINGS_VANISHED"
+
+
+class MappingError(AllocationError):
+    """Columns chosen for a table that cannot be read so."""
+
+    code = "UPLOAD_HEADER"
 
 
 class SettingsError(AllocationError):

@@ -10,6 +10,7 @@ from allocation.authorisation import Role, Verb
 from allocation.currencies import Rate
 from allocation.fx_guard import RateCode, rate_code
 from allocation.guard import PriceCode
+from allocation.mapping import ColumnMapping
 from allocation.model import Account, Portfolio, PriceSource, Quote
 from allocation.pairs import pair_of
 from allocation.price_order import PriceOrder
@@ -175,6 +176,22 @@ class Store(Protocol):
 
     def save_price_order(self, user_id: str, order: PriceOrder) -> None:
         """Keep another order; raises `PriceOrderError` when a source is missing or there twice."""
+        ...
+
+    def column_mapping(self, user_id: str, fingerprint: str) -> ColumnMapping | None:
+        """What the user said the columns of tables with this header mean (see `mapping.fingerprint_of`)."""
+        ...
+
+    def save_column_mapping(self, user_id: str, fingerprint: str, mapping: ColumnMapping) -> None:
+        """Keep it, in place of what was said before."""
+        ...
+
+    def imported_at(self, user_id: str, digest: str) -> datetime | None:
+        """When the user last saved what a file with this SHA-256 holds."""
+        ...
+
+    def note_import(self, user_id: str, digest: str) -> None:
+        """Remember that the user saved what this file holds."""
         ...
 
 

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from allocation.adapters.stores import account_name, each_account_once
 from allocation.authorisation import Role, Verb, require
 from allocation.errors import AccountNotFoundError
+from allocation.mapping import ColumnMapping
 from allocation.model import Account, Portfolio, PriceSource, Quote
 from allocation.price_order import DEFAULT_ORDER, PriceOrder, check_order
 from allocation.targets import TargetAllocation
@@ -20,6 +22,8 @@ class MemoryStore:
         self._targets: defaultdict[str, dict[str, TargetAllocation]] = defaultdict(dict)
         self._manual_prices: defaultdict[str, dict[str, Quote]] = defaultdict(dict)
         self._orders: dict[str, PriceOrder] = {}
+        self._mappings: dict[tuple[str, str], ColumnMapping] = {}
+        self._imported: dict[tuple[str, str], datetime] = {}
 
     def accounts(self, user_id: str) -> tuple[Account, ...]:
         """The user's accounts, by name."""
@@ -88,6 +92,22 @@ class MemoryStore:
     def save_price_order(self, user_id: str, order: PriceOrder) -> None:
         """Keep another order."""
         self._orders[user_id] = check_order(order)
+
+    def column_mapping(self, user_id: str, fingerprint: str) -> ColumnMapping | None:
+        """What the user said the columns of tables with this header mean."""
+        return self._mappings.get((user_id, fingerprint))
+
+    def save_column_mapping(self, user_id: str, fingerprint: str, mapping: ColumnMapping) -> None:
+        """Keep it, in place of what was said before."""
+        self._mappings[user_id, fingerprint] = mapping
+
+    def imported_at(self, user_id: str, digest: str) -> datetime | None:
+        """When the user last saved what a file with this SHA-256 holds."""
+        return self._imported.get((user_id, digest))
+
+    def note_import(self, user_id: str, digest: str) -> None:
+        """Remember that the user saved what this file holds."""
+        self._imported[user_id, digest] = datetime.now(UTC)
 
 
 class MemoryQuoteCache:

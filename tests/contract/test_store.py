@@ -13,6 +13,7 @@ from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.store import SqlStore
 from allocation.authorisation import Verb
 from allocation.errors import AccountNotFoundError, DuplicateAccountError, PriceOrderError
+from allocation.mapping import ColumnMapping, DayOrder, Field
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote, SetAside, TaxLot, TaxTreatment
 from allocation.ports import Store
 from allocation.price_order import DEFAULT_ORDER, PriceOrder
@@ -307,6 +308,31 @@ def test_an_order_that_does_not_name_every_source_once_is_refused_and_nothing_ke
     assert kept.store.price_order(kept.ann) == DEFAULT_ORDER
 
 
+def test_the_columns_of_a_table_are_remembered_for_their_user_alone(kept: Kept) -> None:
+    first = ColumnMapping({Field.SYMBOL: 0, Field.QUANTITY: 2})
+    second = ColumnMapping({Field.SYMBOL: 0, Field.QUANTITY: 3, Field.ACQUIRED: 1}, True, DayOrder.DAY_FIRST, "EUR")
+    assert kept.store.column_mapping(kept.ann, "a" * 64) is None
+
+    kept.store.save_column_mapping(kept.ann, "a" * 64, first)
+    kept.store.save_column_mapping(kept.ann, "a" * 64, second)
+
+    assert kept.store.column_mapping(kept.ann, "a" * 64) == second
+    assert kept.store.column_mapping(kept.ann, "b" * 64) is None
+    assert kept.store.column_mapping(kept.bob, "a" * 64) is None
+
+
+def test_a_file_that_was_saved_is_known_again_by_its_user_alone(kept: Kept) -> None:
+    assert kept.store.imported_at(kept.ann, "d" * 64) is None
+
+    kept.store.note_import(kept.ann, "d" * 64)
+    kept.store.note_import(kept.ann, "d" * 64)
+
+    found = kept.store.imported_at(kept.ann, "d" * 64)
+    assert found is not None
+    assert found.tzinfo is not None
+    assert kept.store.imported_at(kept.bob, "d" * 64) is None
+
+
 @pytest.mark.parametrize("account_id", ["", "1 OR 1=1", "main'--", "MAIN", "main ", "a\x00b", "\ud800", "x" * 100_000])
 def test_an_account_id_that_nobody_has_is_refused_in_a_sentence(kept: Kept, account_id: str) -> None:
     kept.store.save_portfolios(kept.ann, [main_account()])
@@ -319,6 +345,10 @@ def test_the_matrix_of_verbs_covers_the_whole_protocol() -> None:
     own = {"accounts", "save_portfolios", "manual_prices", "save_manual_price", "remove_manual_price"} | {
         "price_order",
         "save_price_order",
+        "column_mapping",
+        "save_column_mapping",
+        "imported_at",
+        "note_import",
     }
 
     promised = {name for name in vars(Store) if not name.startswith("_")}

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, insert, select, update
 
-from allocation.adapters.sql import market_tables, rows, tables
+from allocation.adapters.sql import import_tables, market_tables, rows, tables
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.on_record import refusals_on_record
 from allocation.adapters.sql.reach import Reached, is_share_id, may_work, reach, require_at_work, shared_with
 from allocation.adapters.sql.upsert import upsert
 from allocation.adapters.stores import account_name, each_account_once
 from allocation.authorisation import Role, Verb
+from allocation.mapping import ColumnMapping, from_text, to_text
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
 from allocation.ports import Trail
 from allocation.price_order import PriceOrder, check_order, complete
@@ -156,6 +157,38 @@ class SqlStore:
         with self._database.writing(user_id) as connection:
             require_at_work(connection, user_id)
             connection.execute(upsert(market_tables.price_order, connection), places)
+
+    def column_mapping(self, user_id: str, fingerprint: str) -> ColumnMapping | None:
+        """What the user said the columns of tables with this header mean."""
+        kept = import_tables.column_mapping.c
+        question = select(kept.content).where(
+            kept.user_id == user_id, kept.fingerprint == fingerprint, may_work(user_id)
+        )
+        with self._database.reading(user_id) as connection:
+            found = connection.execute(question).scalar()
+        return from_text(found) if found else None
+
+    def save_column_mapping(self, user_id: str, fingerprint: str, mapping: ColumnMapping) -> None:
+        """Keep it, in place of what was said before."""
+        row = {"fingerprint": fingerprint, "content": to_text(mapping), "saved_at": self._now()}
+        with self._database.writing(user_id) as connection:
+            require_at_work(connection, user_id)
+            connection.execute(upsert(import_tables.column_mapping, connection), {"user_id": user_id, **row})
+
+    def imported_at(self, user_id: str, digest: str) -> datetime | None:
+        """When the user last saved what a file with this SHA-256 holds."""
+        kept = import_tables.imported_file.c
+        question = select(kept.imported_at).where(kept.user_id == user_id, kept.digest == digest, may_work(user_id))
+        with self._database.reading(user_id) as connection:
+            found: datetime | None = connection.execute(question).scalar()
+        return found
+
+    def note_import(self, user_id: str, digest: str) -> None:
+        """Remember that the user saved what this file holds."""
+        row = {"user_id": user_id, "digest": digest, "imported_at": self._now()}
+        with self._database.writing(user_id) as connection:
+            require_at_work(connection, user_id)
+            connection.execute(upsert(import_tables.imported_file, connection), row)
 
     @contextmanager
     def _reaching(self, user_id: str, account_id: str, verb: Verb) -> Iterator[tuple[Connection, Reached]]:
