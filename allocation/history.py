@@ -76,6 +76,8 @@ MEANINGS: Mapping[EventKind, Meaning] = MappingProxyType(
         EventKind.LIMITS_SET: Meaning(Topic.ORDERS, "Limits for orders set"),
         EventKind.PRICE_ENTERED: Meaning(Topic.PLANS, "Price entered by hand"),
         EventKind.PRICE_REMOVED: Meaning(Topic.PLANS, "Price by hand removed"),
+        EventKind.SECURITY_DESCRIBED: Meaning(Topic.PLANS, "Classes of a security saved"),
+        EventKind.SECURITY_FORGOTTEN: Meaning(Topic.PLANS, "Classes of a security removed"),
         EventKind.TEAM_CREATED: Meaning(Topic.SHARING, "Team created"),
         EventKind.TEAM_RENAMED: Meaning(Topic.SHARING, "Team renamed"),
         EventKind.TEAM_REMOVED: Meaning(Topic.SHARING, "Team removed"),

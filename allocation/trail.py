@@ -53,6 +53,8 @@ class EventKind(StrEnum):
     LIMITS_SET = "limits_set"
     PRICE_ENTERED = "price_entered"
     PRICE_REMOVED = "price_removed"
+    SECURITY_DESCRIBED = "security_described"
+    SECURITY_FORGOTTEN = "security_forgotten"
     TEAM_CREATED = "team_created"
     TEAM_RENAMED = "team_renamed"
     TEAM_REMOVED = "team_removed"
