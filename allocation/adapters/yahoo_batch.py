@@ -89,16 +89,22 @@ class Batch:
                 else:
                     self._route.rest(self._now)
                 return (*still_open, *symbols[begin:])
-            still_open += [symbol for symbol in some if not self._is_answered(symbol, table)]
+            still_open += self._unsettled(some, table)
         return tuple(still_open)
 
-    def _is_answered(self, symbol: str, table: Mapping[str, Mapping[str, object]]) -> bool:
-        """Whether a row settles it. What is doubtful in the table may be plain in the chart, which has the last word."""
+    def _unsettled(self, symbols: tuple[str, ...], table: Mapping[str, Mapping[str, object]]) -> list[str]:
+        """Symbols that no row settles. Without a row a symbol is unknown, unless there are rows that nobody asked for."""
+        tickers = {symbol: self._tickers[symbol] for symbol in symbols}
+        names = {symbol: _row_name(ticker, table) for symbol, ticker in tickers.items()}
+        if table.keys() <= set(names.values()):
+            for symbol in [s for s in symbols if names[s] not in table and not pair_of(tickers[s])]:
+                self._answers.put(failure(symbol, NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)))
+                del names[symbol]
+        return [symbol for symbol, name in names.items() if not self._is_settled(symbol, table.get(name))]
+
+    def _is_settled(self, symbol: str, row: Mapping[str, object] | None) -> bool:
+        """Whether the row holds a good quote. What is doubtful there may be plain in the chart, which has the last word."""
         ticker = self._tickers[symbol]
-        row = table.get(ticker) or table.get(ticker.removeprefix("USD") if pair_of(ticker) else "")
-        if row is None and not pair_of(ticker):
-            self._answers.put(failure(symbol, NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)))
-            return True
         try:
             quote = read_row(symbol, ticker, row or {}, self._now)
             self._refuse_old(quote, ticker)
@@ -188,3 +194,9 @@ class Batch:
             QuoteFault.TIMEOUT: f"Yahoo did not answer for {symbol} within {round(self._deadline, 1):g} seconds.",
         }
         return QuoteFailure(symbol, fault, sentences[fault], retry_at=retry_at)
+
+
+def _row_name(ticker: str, table: Mapping[str, object]) -> str:
+    """Under which symbol the table may have it: the dollar's pairs also by their other half alone."""
+    short = ticker.removeprefix("USD") if pair_of(ticker) else ticker
+    return short if short in table else ticker
