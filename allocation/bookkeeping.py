@@ -38,6 +38,10 @@ class Journal(Protocol):
         """Make orders that were not sent yet smaller, never larger; what comes to nothing is skipped."""
         ...
 
+    def refuse(self, batch_id: str, code: str, reason: str, now: datetime) -> Batch:
+        """Close a batch of which nothing was sent: every line skipped, all in one."""
+        ...
+
     def sent_since(self, batch: Batch, moment: datetime) -> tuple[datetime, ...]:
         """When orders of the batch's account were sent after a moment."""
         ...

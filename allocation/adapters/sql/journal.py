@@ -67,6 +67,17 @@ class SqlJournal:
             add_event(connection, batch_id, now, "sized", details={"reason": reason})
             return read_batch(connection, batch_id)
 
+    def refuse(self, batch_id: str, code: str, reason: str, now: datetime) -> Batch:
+        """Close a batch of which nothing was sent: every line skipped, all in one."""
+        with self._writing() as connection:
+            batch = read_batch(connection, batch_id, hold=True)
+            for line in batch.lines:
+                after = step(line, LineState.SKIPPED, note=reason)
+                replace_line(connection, batch_id, line, after, now, "skipped")
+            change_batch(connection, batch_id, {"paused_code": code, "paused_reason": reason, "closed_at": now})
+            add_event(connection, batch_id, now, "refused", details={"code": code, "reason": reason})
+            return read_batch(connection, batch_id)
+
     def sent_since(self, batch: Batch, moment: datetime) -> tuple[datetime, ...]:
         """When orders of the batch's account were sent after a moment."""
         question = (
