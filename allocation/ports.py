@@ -14,6 +14,7 @@ from allocation.mapping import ColumnMapping
 from allocation.model import Account, Portfolio, PriceSource, Quote
 from allocation.pairs import pair_of
 from allocation.price_order import PriceOrder
+from allocation.securities import SecurityFacts
 from allocation.targets import TargetAllocation
 from allocation.teams import Offer, Team
 from allocation.trail import Break, Detail, EventKind, Line
@@ -115,7 +116,23 @@ class User:
     demo: bool = False
 
 
-class Store(Protocol):
+class Securities(Protocol):
+    """What a user says securities are, for themselves: no account is asked for, and nobody else's is touched."""
+
+    def security_facts(self, user_id: str) -> dict[str, SecurityFacts]:
+        """What the user said of securities, by canonical symbol (see `symbols.canonical`)."""
+        ...
+
+    def save_security_facts(self, user_id: str, facts: SecurityFacts) -> None:
+        """Keep what the user says of a security in place of what was there."""
+        ...
+
+    def remove_security_facts(self, user_id: str, symbol: str) -> None:
+        """Forget what the user said of a security, under any spelling; harmless when there is nothing."""
+        ...
+
+
+class Store(Securities, Protocol):
     """What is kept for a user. Every question takes the user's id, and an account's id as that user knows it.
 
     An account that is neither the user's nor shared with them raises `AccountNotFoundError`, exactly like one that does

@@ -11,13 +11,35 @@ from allocation.errors import AccountNotFoundError
 from allocation.mapping import ColumnMapping
 from allocation.model import Account, Portfolio, PriceSource, Quote
 from allocation.price_order import DEFAULT_ORDER, PriceOrder, check_order
+from allocation.securities import SecurityFacts
+from allocation.symbols import canonical
 from allocation.targets import TargetAllocation
 
 
-class MemoryStore:
+class MemorySecurities:
+    """`Securities` that are gone with the process; a part of its store."""
+
+    def __init__(self) -> None:
+        self._facts: defaultdict[str, dict[str, SecurityFacts]] = defaultdict(dict)
+
+    def security_facts(self, user_id: str) -> dict[str, SecurityFacts]:
+        """What the user said of securities, by canonical symbol."""
+        return dict(sorted(self._facts[user_id].items()))
+
+    def save_security_facts(self, user_id: str, facts: SecurityFacts) -> None:
+        """Keep what the user says of a security in place of what was there."""
+        self._facts[user_id][facts.symbol] = facts
+
+    def remove_security_facts(self, user_id: str, symbol: str) -> None:
+        """Forget what the user said of a security; harmless when there is nothing."""
+        self._facts[user_id].pop(canonical(symbol), None)
+
+
+class MemoryStore(MemorySecurities):
     """A `Store` that is gone with the process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._portfolios: defaultdict[str, dict[str, Portfolio]] = defaultdict(dict)
         self._targets: defaultdict[str, dict[str, TargetAllocation]] = defaultdict(dict)
         self._manual_prices: defaultdict[str, dict[str, Quote]] = defaultdict(dict)

@@ -5,14 +5,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, column, func, inspect, select, table
 
-from allocation.adapters.sql import broker_tables, import_tables, market_tables, order_tables  # noqa: F401  makes them known to the metadata
+from allocation.adapters.sql import (  # noqa: F401  makes them known to the metadata
+    broker_tables,
+    import_tables,
+    market_tables,
+    order_tables,
+    security_tables,
+)
 from allocation.errors import SettingsError
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 # The newest version in migrations/versions; a test keeps the two equal.
-HEAD = "0012"
+HEAD = "0013"
 # Any number, as long as every Evenkeel uses the same one.
 _ADVISORY_LOCK = 7_301_944_512
 _versions = table("alembic_version", column("version_num"))

@@ -11,6 +11,7 @@ from allocation.adapters.sql import import_tables, market_tables, rows, tables
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.on_record import refusals_on_record
 from allocation.adapters.sql.reach import Reached, is_share_id, may_work, reach, require_at_work, shared_with
+from allocation.adapters.sql.securities import SqlSecurities
 from allocation.adapters.sql.upsert import upsert
 from allocation.adapters.stores import account_name, each_account_once
 from allocation.authorisation import Role, Verb
@@ -30,7 +31,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlStore:
+class SqlStore(SqlSecurities):
     """A `Store` in a database.
 
     Args:
