@@ -1,16 +1,19 @@
 """The composition root: from settings to a workbench. The only place that names concrete adapters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from allocation.adapters.aes_vault import AesVault, key_id_of
 from allocation.adapters.alpaca_data import AlpacaKeys, AlpacaSource
+from allocation.adapters.alpaca_kind import AlpacaKind, OAuthApp
 from allocation.adapters.demo import demo_store, demo_user
 from allocation.adapters.ecb import EcbRates
 from allocation.adapters.exchange_days import ExchangeDays
 from allocation.adapters.importers import TEMPLATE, read_accounts
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
+from allocation.adapters.paper_kind import PaperKind
 from allocation.adapters.samples import sample_quotes
 from allocation.adapters.sql.attempts import SqlAttempts
 from allocation.adapters.sql.credentials import SqlCredentials
@@ -18,17 +21,21 @@ from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
 from allocation.adapters.sql.drafts import SqlDrafts
 from allocation.adapters.sql.failures import SqlFailureLog
+from allocation.adapters.sql.links import SqlLinks
+from allocation.adapters.sql.paper_books import SqlPaperBooks
 from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.sealed import keys_in_use
 from allocation.adapters.sql.sessions import SqlSessions
-from allocation.adapters.sql.store import SqlStore
+from allocation.adapters.sql.store import SqlStore, utc_now
 from allocation.adapters.sql.teams import SqlTeams
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
 from allocation.errors import SettingsError
+from allocation.linking import BrokerKind
+from allocation.links import PAPER, Links
 from allocation.market import Market
-from allocation.model import PriceSource
+from allocation.model import Account, Portfolio, PriceSource, Quote
 from allocation.ports import (
     Credentials,
     Directory,
@@ -66,6 +73,7 @@ class Workbench:
     sessions: Sessions
     attempts: AttemptRows
     drafts: Drafts
+    links: Links
     check_database: Callable[[], None]
 
     def demo(self) -> tuple[User, Store, Market]:
@@ -82,12 +90,13 @@ def workbench(settings: Settings) -> Workbench:
     database = open_database(settings.database_url.get_secret_value())
     trail = SqlTrail(database)
     vault = open_vault(key_place(settings), database, trail)
+    store, market = SqlStore(database, trail), open_market(settings, SqlQuoteCache(database))
     return Workbench(
         settings,
         SqlDirectory(database),
-        SqlStore(database, trail),
+        store,
         SqlTeams(database, trail),
-        open_market(settings, SqlQuoteCache(database)),
+        market,
         trail,
         vault,
         SqlCredentials(database),
@@ -96,8 +105,51 @@ def workbench(settings: Settings) -> Workbench:
         SqlSessions(database, vault, settings.idle_limit, settings.absolute_limit),
         SqlAttempts(database),
         SqlDrafts(database),
+        open_links(settings, database, vault, trail, store, market),
         database.check,
     )
+
+
+def open_links(
+    settings: Settings, database: Database, vault: Vault, trail: Trail, store: Store, market: Market
+) -> Links:
+    """Links to every kind of broker this installation offers, and the paper broker over its own books."""
+
+    def quotes_of(user_id: str, symbols: tuple[str, ...]) -> Mapping[str, Quote]:
+        return paper_quotes(store, market, user_id, symbols)
+
+    def is_open(exchange: str, moment: datetime) -> bool:
+        return ExchangeDays().traded(exchange, moment, moment + timedelta(seconds=1)) > timedelta(0)
+
+    paper = PaperKind(SqlPaperBooks(database), quotes_of, utc_now, is_open)
+    return Links((paper, *broker_kinds(settings)), SqlLinks(database, vault, trail), store, trail, paper)
+
+
+def broker_kinds(settings: Settings) -> tuple[BrokerKind, ...]:
+    """Every kind of broker that can be linked; a further one is one more line."""
+    return (AlpacaKind(_alpaca_app(settings)),)
+
+
+def paper_quotes(store: Store, market: Market, user_id: str, symbols: tuple[str, ...]) -> Mapping[str, Quote]:
+    """What a user's paper accounts deal at: the prices their pages show, fetched anew where they are not fresh."""
+    order, manual, now = store.price_order(user_id), store.manual_prices(user_id), utc_now()
+    held = [store.portfolio(user_id, a.id) for a in store.accounts(user_id) if a.id.startswith(f"{PAPER}-")]
+
+    def at_hand() -> dict[str, Quote]:
+        found: dict[str, Quote] = {}
+        for portfolio in (Portfolio(Account(PAPER, PAPER), ()), *held):
+            found |= market.at_hand(symbols, portfolio, manual, order, now).quotes
+        return found
+
+    if market.can_refresh and symbols:
+        market.refresh(symbols, now, known=at_hand(), order=order)
+    return at_hand()
+
+
+def _alpaca_app(settings: Settings) -> OAuthApp | None:
+    if settings.alpaca_client_id is None or settings.alpaca_client_secret is None:
+        return None
+    return OAuthApp(settings.alpaca_client_id, settings.alpaca_client_secret.get_secret_value())
 
 
 def key_place(settings: Settings) -> KeyPlace:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from allocation.authorisation import Verb
 from allocation.brokers import Broker, Mode
+from allocation.model import Portfolio
+from allocation.paper_terms import PaperTerms
 
 
 class LinkState(StrEnum):
@@ -151,11 +153,23 @@ class BrokerKind(Protocol):
         ...
 
     def open(self, user_id: str, link: Link, token: bytes, keep: Keep) -> Broker:
-        """The broker behind a link. Nothing is asked yet; `keep` is told of every renewed token."""
+        """The broker behind a link; `keep` is told of every renewed token. May ask for one, and raises as `begin`."""
         ...
 
     def revoke(self, link: Link, token: bytes) -> None:
         """Let the broker forget the link, where it can; raises as `begin`."""
+        ...
+
+
+class PaperDesk(Protocol):
+    """Where paper accounts are opened and closed."""
+
+    def open_account(self, user_id: str, name: str, start: Portfolio, terms: PaperTerms) -> str:
+        """Open an account that begins with these holdings and this cash; the broker's id of it."""
+        ...
+
+    def close_account(self, user_id: str, broker_account: str) -> None:
+        """Forget the account with its orders; harmless when there is none."""
         ...
 
 

@@ -26,12 +26,15 @@ from allocation.linking import (
     LinkedAccount,
     LinkRows,
     LinkState,
+    PaperDesk,
 )
 from allocation.model import Account, Portfolio
+from allocation.paper_terms import PaperTerms
 from allocation.ports import Store, Trail
 from allocation.trail import EventKind
 
 ERRANDS_LIVE = timedelta(minutes=15)
+PAPER = "paper"
 _NOT_LINKED = "This account is not linked to a broker. Link one on the Accounts page."
 
 
@@ -66,12 +69,14 @@ class Links:
         rows: LinkRows,
         store: Store,
         trail: Trail,
+        paper: PaperDesk,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kinds = {kind.id: kind for kind in kinds}
         self._rows = rows
         self._store = store
         self._trail = trail
+        self._paper = paper
         self._now = now
 
     @property
@@ -167,6 +172,35 @@ class Links:
         self._trail.record(EventKind.BROKER_UNLINKED, link.broker, user_id=user_id, mode=link.mode.value)
         return left
 
+    def open_paper(self, user_id: str, name: str, start: Portfolio, terms: PaperTerms) -> Portfolio:
+        """Open a paper account with the holdings of another one, or with cash alone.
+
+        Raises:
+            RulesError, ImportFileError: the terms or the name cannot be.
+        """
+        link = next((link for link in self.of_user(user_id) if link.broker == PAPER), None)
+        if link is None:
+            link = Link(f"{PAPER}-{secrets.token_hex(8)}", PAPER, "books", Mode.PAPER, "Paper", self._now())
+            self._keep(user_id, link, Grant(b""))
+        opened = self._paper.open_account(user_id, name, start, terms)
+        account = Account(account_id_of(link, opened), name, "Paper", currency=start.account.currency)
+        taxed = replace(account, tax_treatment=start.account.tax_treatment)
+        # With the prices the holdings came with: without a network they are all there is to deal at.
+        self._store.save_portfolios(user_id, [replace(start, account=taxed, as_of=self._now())])
+        self._rows.note_accounts(user_id, link.id, {taxed.id: opened}, self._now())
+        return self._store.portfolio(user_id, taxed.id)
+
+    def remove_account(self, user_id: str, account_id: str) -> None:
+        """Forget an account of the store with its target; the books of a paper account go with it.
+
+        Raises:
+            AccountNotFoundError, NotAllowedError: as from the store.
+        """
+        linked = self._rows.reach(user_id, account_id, Verb.REMOVE)
+        self._store.remove_account(user_id, account_id)
+        if linked is not None and linked.link.broker == PAPER:
+            self._paper.close_account(linked.owner_id, linked.broker_account)
+
     # ── Working with a link ─────────────────────────────────────────────────────────────────────────────────────────
 
     def refresh(self, user_id: str, link_id: str, *, confirmed: bool = False) -> Refreshed:
@@ -248,16 +282,16 @@ class Links:
         current = self._aged(user_id, link)
         if current.state != LinkState.WORKING:
             raise BrokerAuthError(current.reason, (link.broker,))
-        try:
-            token = self._rows.token(user_id, link.id)
-        except TokenUnreadableError as error:
-            self.ended(user_id, link, error)
-            raise
 
         def keep(grant: Grant) -> None:
             self._rows.change(user_id, replace(link, expires_at=grant.expires_at), grant.token)
 
-        return self._kind(link.broker).open(user_id, link, token, keep)
+        try:
+            token = self._rows.token(user_id, link.id)
+            return self._kind(link.broker).open(user_id, link, token, keep)
+        except (TokenUnreadableError, BrokerAuthError) as error:
+            self.ended(user_id, link, error)
+            raise
 
     def _look(
         self, user_id: str, link: Link, broker: Broker, *, confirmed: bool

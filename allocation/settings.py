@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     log: Literal["auto", "json", "text"] = "auto"
     log_file: Path | None = None
     base_url: str | None = None
+    alpaca_client_id: str | None = None
+    alpaca_client_secret: SecretStr | None = None
     providers: tuple[Provider, ...] = ()
 
     @field_validator("data_dir")

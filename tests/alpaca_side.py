@@ -27,25 +27,34 @@ class AlpacaSide:
         closing.callback(self._held_to_the_description)
         self.account = self.stub.account_id
         self.secrets = (self.stub.key_id, self.stub.secret, self.stub.token)
-        self.wire = Wire("Alpaca", self.stub.url, read_seconds=0.4, order_seconds=0.4)
+        self.wire = Wire("Alpaca", self.stub.url)
         self.broker = AlpacaBroker(AlpacaKeys(self.stub.key_id, self.stub.secret), Mode.PAPER, wire=self.wire)
 
     def _held_to_the_description(self) -> None:
         assert self.stub.violations == []
 
     def suffer(self, fault: Fault) -> None:
+        if fault in (Fault.HANG, Fault.DRIP):
+            self._hurry(0.4)
         if fault == Fault.REFUSED:
             self.wire.base_url = "http://127.0.0.1:9"
         else:
             self.stub.before = self.weather.before(fault)
 
     def suffer_after(self, fault: AfterFault) -> None:
+        if fault == AfterFault.HANG:
+            self._hurry(0.4)
         self.stub.after = self.weather.after(fault)
 
     def recover(self) -> None:
         self.wire.base_url = self.stub.url
+        self._hurry(5.0)
         self.stub.before = self.stub.after = None
         self.weather.clear()
+
+    def _hurry(self, seconds: float) -> None:
+        """How long the adapter waits: a busy machine is slow, and a test that waits for nothing should be quick."""
+        self.wire._read_seconds = self.wire._order_seconds = seconds
 
     def lie(self, lie: Lie) -> None:
         self.stub.doctor = lambda path, body: _doctored(lie, path, body)

@@ -56,6 +56,8 @@ class AlpacaStub:
     before: Callable[[BaseHTTPRequestHandler], bool] | None = None
     after: Callable[[BaseHTTPRequestHandler, bytes], None] | None = None
     doctor: Callable[[str, Any], Any] | None = None
+    tokens: dict[str, Any] | None = field(default_factory=dict)  # beside the access token; None: refused
+    asked_for_tokens: list[dict[str, str]] = field(default_factory=list)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -78,6 +80,8 @@ class AlpacaStub:
         """The path as the description names it, and the answer."""
         parts = urlsplit(handler.path)
         query = dict(parse_qsl(parts.query))
+        if parts.path == "/oauth/token":
+            return "", self._grant(dict(parse_qsl(body.decode())))
         if not self._knows(handler):
             return "", Told(401, {"code": 40110000, "message": "request is not authorized"})
         for method, pattern, path, work in self._routes():
@@ -104,6 +108,13 @@ class AlpacaStub:
         told = handler.headers
         keys = (told.get("APCA-API-KEY-ID"), told.get("APCA-API-SECRET-KEY")) == (self.key_id, self.secret)
         return not self.revoked and (keys or told.get("Authorization") == f"Bearer {self.token}")
+
+    def _grant(self, asked: dict[str, str]) -> Told:
+        self.asked_for_tokens.append(asked)
+        good = asked.get("code") == "good" or asked.get("grant_type") == "refresh_token"
+        if self.tokens is None or not good:
+            return Told(400, {"error": "invalid_grant"})
+        return Told(200, {"access_token": self.token, "token_type": "bearer", "scope": "trading", **self.tokens})
 
     def _account(self) -> dict[str, Any]:
         equity = self.cash + sum(quantity * self.prices[symbol] for symbol, quantity in self.held.items())

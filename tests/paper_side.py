@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import func, select, update
 
 from allocation.adapters.paper import PaperBroker
-from allocation.adapters.paper_book import PaperBook, PaperLot, PaperTerms
+from allocation.adapters.paper_book import PaperBook, PaperLot
 from allocation.adapters.sql import broker_tables as tables
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.paper_books import PaperAccount, SqlPaperBooks
@@ -17,6 +17,7 @@ from allocation.adapters.sql.people import SqlPeople
 from allocation.brokers import BrokerAccount
 from allocation.errors import StoreUnavailableError
 from allocation.model import PriceSource, Quote
+from allocation.paper_terms import PaperTerms
 from tests.broker_side import CASH, HELD, PRICES, AfterFault, Fault, Lie
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)

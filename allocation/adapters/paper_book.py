@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from allocation.errors import RulesError
 from allocation.model import Quote, TaxLot
 from allocation.orders import Order, OrderStatus, OrderType, TimeInForce
+from allocation.paper_terms import PaperTerms
 from allocation.trade_plan import Side
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -18,41 +18,6 @@ PRICE_STEP: Final = Decimal("0.0001")  # SEC Rule 612 lets no price be finer
 _UNIT_STEP: Final = Decimal("0.000000001")  # fractions of a share have nine decimals, as at Alpaca
 _EXACT: Final = Context(prec=100)  # products and sums of money are never rounded
 _NONE: Final = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class PaperTerms:
-    """How a paper account deals.
-
-    Attributes:
-        spread: between bid and ask, as a fraction of the price; a purchase pays half of it, a sale gives half of it.
-        commission: money for each order, due with its first fill.
-        commission_rate: on top, as a fraction of the value of each fill.
-        fill_share: the most of an order that is filled at one look; 1 fills it at once.
-        fractional: whether parts of a share are dealt in.
-        keeps_hours: whether orders wait for the exchange to open.
-    """
-
-    spread: Decimal = Decimal("0.0002")
-    commission: Decimal = _NONE
-    commission_rate: Decimal = _NONE
-    fill_share: Decimal = Decimal(1)
-    fractional: bool = True
-    keeps_hours: bool = False
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.spread < 1 and 0 <= self.commission_rate < 1 and self.commission >= 0):
-            raise RulesError(
-                f"A paper account with a spread of {self.spread}, a commission of {self.commission} and a rate of "
-                f"{self.commission_rate} cannot deal. The spread and the rate are fractions from 0 to below 1, the "
-                "commission is money and not below zero.",
-                ("spread", "commission", "commission_rate"),
-            )
-        if not 0 < self.fill_share <= 1:
-            raise RulesError(
-                f"A paper account fills {self.fill_share} of an order at a time; write a fraction above 0, up to 1.",
-                ("fill_share",),
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, func, insert, select
 
-from allocation.adapters.paper_book import Dealt, PaperBook, PaperFill, PaperLot, PaperOrder, PaperTerms
+from allocation.adapters.paper_book import Dealt, PaperBook, PaperFill, PaperLot, PaperOrder
 from allocation.adapters.sql import broker_tables as tables
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.reach import require_at_work
@@ -18,6 +18,7 @@ from allocation.adapters.sql.upsert import upsert
 from allocation.brokers import BrokerAccount
 from allocation.model import TaxLot
 from allocation.orders import Order, OrderStatus, OrderType, TimeInForce
+from allocation.paper_terms import PaperTerms
 from allocation.trade_plan import Side
 
 _TERMS = ("spread", "commission", "commission_rate", "fill_share", "fractional", "keeps_hours")
