@@ -5,7 +5,9 @@ not just the first thing met. Pages and the command line catch `AllocationError`
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 Told = TypeVar("Told")
@@ -21,6 +23,23 @@ class AllocationError(Exception):
         super().__init__(message)
         self.message = message
         self.culprits = tuple(culprits)
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """A change that would be enough.
+
+    Attributes:
+        rule: which rule, or "cash" and "cash_flow" for money.
+        symbols: whom it concerns: securities, or the account.
+        amount: by how much in money; zero where the rule goes as a whole.
+        text: the change as a person would ask for it.
+    """
+
+    rule: str
+    symbols: tuple[str, ...]
+    amount: Decimal
+    text: str
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:
@@ -67,6 +86,18 @@ class NumberError(AllocationError):
     def __init__(self, what: str, found: object, expected: str = "a number such as 1250.00") -> None:
         shown = "several values" if isinstance(found, dict | list | tuple) else repr(str(found)[:40])
         super().__init__(f"{what} is {shown}; expected {expected}.", (what,))
+
+
+class UnclearNumberError(NumberError):
+    """An amount in a file that is no number, or could be two."""
+
+    code = "UPLOAD_NUMBER"
+
+
+class UnclearDateError(NumberError):
+    """A day in a file that does not exist, or could be two."""
+
+    code = "UPLOAD_DATE"
 
 
 class SymbolError(AllocationError):
@@ -180,9 +211,17 @@ class EmptyPortfolioError(AllocationError):
 
 
 class InfeasibleError(AllocationError):
-    """The rules, taken together, leave no plan at all."""
+    """The rules, taken together, leave no plan at all.
+
+    Attributes:
+        ways_out: changes of which each alone would be enough, where they are known.
+    """
 
     code = "infeasible"
+
+    def __init__(self, message: str, culprits: Iterable[str] = (), ways_out: Iterable[WayOut] = ()) -> None:
+        super().__init__(message, culprits)
+        self.ways_out = tuple(ways_out)
 
 
 class UndecidedError(AllocationError):

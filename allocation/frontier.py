@@ -58,9 +58,24 @@ def trace_frontier(facts: Facts, over: Over = Over.TRADES) -> tuple[Point, ...]:
     Raises:
         AllocationError: not even the whole budget leaves a plan.
     """
+    return tuple(sorted(points_of(facts, over), key=lambda point: point.budget))
+
+
+def points_of(facts: Facts, over: Over = Over.TRADES) -> Iterator[Point]:
+    """The same points as they are found: the best plan first, then the others from the smallest budget on.
+
+    Raises:
+        AllocationError: not even the whole budget leaves a plan.
+    """
     best = plan_facts(facts)
+    yield Point(_used(best, over), best)
     within = (_best_within(facts, over, budget) for budget in _budgets(best, over))
-    return (*(point for point in within if point is not None), Point(_used(best, over), best))
+    yield from (point for point in within if point is not None)
+
+
+def how_many(best: TradePlan, over: Over) -> int:
+    """How many points there may be, the best plan's included."""
+    return sum(1 for _ in _budgets(best, over)) + 1
 
 
 def _best_within(facts: Facts, over: Over, budget: Decimal) -> Point | None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from allocation.errors import AllocationError, InfeasibleError, listed
+from allocation.errors import AllocationError, InfeasibleError, WayOut, listed
 from allocation.facts import Facts
 from allocation.planning.exact import money_text
 from allocation.planning.question import ask
@@ -44,12 +44,12 @@ class Restraint:
         """The facts without this rule."""
         return self.lightened(facts, self.amount)
 
-    def way_out(self, facts: Facts) -> str:
-        """What would be enough if nothing else changed, or ""; money to the cent above the least."""
+    def way_out(self, facts: Facts) -> WayOut | None:
+        """What would be enough if nothing else changed, if anything would; money to the cent above the least."""
         if not is_possible(self.without(facts)):
-            return ""
+            return None
         if not self.amount:
-            return self.remedy
+            return WayOut(self.rule, self.symbols, self.amount, self.remedy)
         enough, short = ceil(self.amount / _CENT), 0
         while enough - short > 1:
             middle = (enough + short) // 2
@@ -57,7 +57,8 @@ class Restraint:
                 enough = middle
             else:
                 short = middle
-        return self.remedy.format(money_text(Fraction(enough) / 100))
+        text = self.remedy.format(money_text(Fraction(enough) / 100))
+        return WayOut(self.rule, self.symbols, min(enough * _CENT, self.amount), text)
 
 
 def explain_conflict(facts: Facts, refused: InfeasibleError) -> InfeasibleError:
@@ -69,8 +70,8 @@ def explain_conflict(facts: Facts, refused: InfeasibleError) -> InfeasibleError:
         told = f"No trades satisfy all the rules together: {listed(each.text for each in conflict)} leave no plan."
         culprits = tuple(name for each in conflict for name in (each.rule, *each.symbols))
     if ways_out:
-        told = f"{told} It would be enough to {', or to '.join(ways_out)}."
-    return InfeasibleError(told, culprits)
+        told = f"{told} It would be enough to {', or to '.join(way.text for way in ways_out)}."
+    return InfeasibleError(told, culprits, ways_out)
 
 
 def is_possible(facts: Facts) -> bool:
