@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from allocation.adapters.memory import MemoryStore
-from allocation.adapters.samples import sample_names
+from allocation.adapters.samples import sample_facts, sample_names
 from allocation.model import Account, Portfolio, Position, TaxLot, TaxTreatment
 from allocation.money import to_decimal
 from allocation.ports import Store, User
@@ -25,7 +25,7 @@ def demo_user() -> User:
 
 
 def demo_store() -> Store:
-    """A fresh store with the sample accounts and their targets; what is changed in it is gone with it."""
+    """A fresh store with the sample accounts, their targets and classes; what is changed in it is gone with it."""
     sample = _sample()
     as_of = datetime.fromisoformat(sample["as_of"])
     owner = demo_user().id
@@ -33,6 +33,8 @@ def demo_store() -> Store:
     store.save_portfolios(owner, [_portfolio(account, as_of) for account in sample["accounts"]])
     for account in sample["accounts"]:
         store.save_target(owner, account["id"], TargetAllocation.of(account["target"]))
+    for facts in sample_facts():
+        store.save_security_facts(owner, facts)
     return store
 
 

@@ -1,29 +1,44 @@
-"""Embedded sample prices for the demo: real closing prices of one day, old on purpose and labelled so (see sample/NOTICE)."""
+"""Embedded samples for the demo: real closing prices of one day, old on purpose and labelled so, and what each security is.
+
+See sample/NOTICE.
+"""
 
 import csv
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
 from allocation.model import PriceSource, Quote
 from allocation.money import to_decimal
+from allocation.securities import FactsSource, SecurityFacts
 
-_PRICES = Path(__file__).parent.parent / "sample" / "prices.csv"
+_SAMPLE = Path(__file__).parent.parent / "sample"
 
 
 def sample_quotes() -> dict[str, Quote]:
     """The sample quote of each sample security, by symbol."""
-    return {row["symbol"]: _quote(row) for row in _rows()}
+    return {row["symbol"]: _quote(row) for row in _rows("prices.csv")}
 
 
 def sample_names() -> dict[str, str]:
     """What each sample security is called, by symbol."""
-    return {row["symbol"]: row["name"] for row in _rows()}
+    return {row["symbol"]: row["name"] for row in _rows("prices.csv")}
+
+
+def sample_facts() -> tuple[SecurityFacts, ...]:
+    """What each sample security is."""
+    return tuple(
+        SecurityFacts(
+            row["symbol"], {row["class"]: Decimal(1)}, row["sector"], row["region"], source=FactsSource.SAMPLE
+        )
+        for row in _rows("securities.csv")
+    )
 
 
 @cache
-def _rows() -> tuple[dict[str, str], ...]:
-    with _PRICES.open(encoding="utf-8", newline="") as file:
+def _rows(name: str) -> tuple[dict[str, str], ...]:
+    with (_SAMPLE / name).open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
 
