@@ -95,6 +95,13 @@ class Fields:
         except NumberError as error:
             raise self.refused(name, found, code) from error
 
+    def positive(self, name: str) -> Decimal:
+        """A finite number above zero."""
+        found = self.number(name)
+        if found <= 0:
+            raise self.refused(name, found)
+        return found
+
     def maybe_number(self, name: str, code: str = "BROKER_MALFORMED") -> Decimal | None:
         """A finite number where there is one."""
         return None if self.told.get(name) is None else self.number(name, code)

@@ -18,6 +18,7 @@ CONNECT_SECONDS: Final = 3.0
 READ_SECONDS: Final = 5.0
 ORDER_SECONDS: Final = 15.0  # an order is worth waiting for: without an answer nobody knows whether it exists
 LARGEST_ANSWER: Final = 8 * 1024 * 1024
+_NOT_OFFERED: Final = 501  # for good, unlike its neighbours
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -85,7 +86,7 @@ class Wire:
             if error.broke_off:
                 raise self.malformed(f"it broke off ({error})") from error
             raise self.unavailable(str(error)) from error
-        if answer.status >= 500 or answer.status == 429:
+        if (answer.status >= 500 and answer.status != _NOT_OFFERED) or answer.status == 429:
             raise self.unavailable(f"status {answer.status}")
         if 300 <= answer.status < 400:
             raise self.malformed("it sends us to another address")

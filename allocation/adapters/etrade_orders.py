@@ -99,7 +99,7 @@ def placed_of(order: Order, told: Fields, now: datetime) -> OrderReport:
 
 
 def listed_of(account: str, told: Fields, name_of: Callable[[str], Order | None], now: datetime) -> OrderReport | None:
-    """An order of the list; None for options, spreads and shorts, which are shown at E*TRADE only.
+    """An order of the list; None for options, spreads, shorts and funds ordered by amount, which E*TRADE alone shows.
 
     Args:
         name_of: the order we placed under E*TRADE's number, if it was us.
@@ -110,7 +110,7 @@ def listed_of(account: str, told: Fields, name_of: Callable[[str], Order | None]
         return None
     (instrument,) = instruments
     side = _SIDES.get(instrument.text("orderAction"))
-    if side is None:
+    if side is None or instrument.maybe_text("quantityType") not in ("", "QUANTITY"):
         return None
     known = name_of(number)
     order = Order(
@@ -118,7 +118,7 @@ def listed_of(account: str, told: Fields, name_of: Callable[[str], Order | None]
         account,
         _our_symbol(instrument.one("Product").symbol("symbol"), known),
         side,
-        instrument.number("orderedQuantity"),
+        instrument.positive("orderedQuantity"),
         CURRENCY,
         *_price_of(detail),
         TimeInForce.DAY if detail.maybe_text("orderTerm") == "GOOD_FOR_DAY" else TimeInForce.GOOD_TILL_CANCELLED,

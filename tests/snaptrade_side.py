@@ -1,0 +1,66 @@
+"""SnapTrade for the contract suite: a Personal key at the loopback SnapTrade."""
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from allocation.adapters.snaptrade import SnaptradeBroker
+from allocation.adapters.snaptrade_line import SnaptradeKey
+from tests.broker_side import AfterFault, Fault, Lie
+from tests.snaptrade_stub import ACCOUNT, SnaptradeStub
+
+
+class SnaptradeSide:
+    """A `BrokerSide` whose broker is a loopback SnapTrade."""
+
+    faults = frozenset(Fault)
+    after_faults = frozenset(AfterFault)
+    lies = frozenset(Lie)
+    account = ACCOUNT
+
+    def __init__(self, closing: ExitStack) -> None:
+        self.stub: SnaptradeStub = closing.enter_context(SnaptradeStub())
+        closing.callback(self._held_to_the_description)
+        self.key = SnaptradeKey(self.stub.client_id, self.stub.consumer_key)
+        self.secrets = (self.key.client_id, self.key.consumer_key)
+        self.broker = self.opened()
+
+    def _held_to_the_description(self) -> None:
+        assert not self.stub.violations, self.stub.violations
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.stub.ahead
+
+    def opened(self) -> SnaptradeBroker:
+        """A broker as another process would open it, which remembers nothing."""
+        return SnaptradeBroker(self.key, self.now, self.stub.url, read_seconds=0.4, order_seconds=0.4)
+
+    def suffer(self, fault: Fault) -> None:
+        self.stub.suffer(fault)
+
+    def suffer_after(self, fault: AfterFault) -> None:
+        self.stub.suffer_after(fault)
+
+    def recover(self) -> None:
+        self.stub.recover()
+
+    def lie(self, lie: Lie) -> None:
+        self.stub.telling = lie
+
+    def block(self) -> None:
+        self.stub.type = "read"
+
+    def revoke(self) -> None:
+        self.stub.revoked = True
+
+    def fill_none(self) -> None:
+        self.stub.fills = Decimal(0)
+
+    def fill_part(self, quantity: Decimal) -> None:
+        self.stub.fills = quantity
+
+    def orders_there(self) -> int:
+        return len(self.stub.orders)
+
+    def orders_asked(self) -> int:
+        return self.stub.orders_asked
