@@ -1,6 +1,7 @@
 """Weights as a Plotly figure: pure values in, a figure out; colour never speaks alone."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -17,6 +18,16 @@ MOST_ROWS = 30
 ROW_HEIGHT = 34
 _AXIS_HEIGHT = 30
 _GRID_COLOR = "rgba(125, 135, 148, 0.28)"
+
+
+@dataclass(frozen=True, slots=True)
+class TradeOffStep:
+    """One budget of a trade-off, the drift it leaves as a fraction, and whether it is the plan on the desk."""
+
+    budget: Decimal
+    drift: Decimal
+    adopted: bool = False
+
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -44,6 +55,38 @@ def weights_figure(rows: Sequence[WeightRow], row_height: int = ROW_HEIGHT) -> g
     figure.add_trace(_marks("Current", labels, [r.current for r in shown], CURRENT_COLOR, "circle-open", 11, 2))
     figure.add_trace(_marks("Target", labels, [r.target for r in shown], TARGET_COLOR, "line-ns-open", 17, 3))
     figure.add_trace(_marks("After", labels, [r.after for r in shown], AFTER_COLOR, "circle", 9, 0))
+    return figure
+
+
+def tradeoff_figure(steps: Sequence[TradeOffStep], title: str, suffix: str = "") -> go.Figure:
+    """How near each budget brings the account to its targets: drift in percent over the budget, today's plan marked.
+
+    Args:
+        steps: by budget, from the smallest on.
+        title: what the budget is counted in.
+        suffix: stands behind every number of the budget's axis.
+    """
+    budgets, drifts = [float(step.budget) for step in steps], [_percent(step.drift) for step in steps]
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 300, "hovermode": "closest", "showlegend": False})
+    figure.update_layout(margin={"t": 12, "b": 44, "l": 4, "r": 14}, clickmode="event+select", dragmode=False)
+    figure.update_xaxes(title=title, ticksuffix=suffix, showgrid=True, gridcolor=_GRID_COLOR)
+    figure.update_yaxes(type="linear", ticksuffix=" %", rangemode="tozero", gridcolor=_GRID_COLOR, title="Drift")
+    marker = {
+        "color": [TARGET_COLOR if step.adopted else AFTER_COLOR for step in steps],
+        "symbol": ["diamond" if step.adopted else "circle" for step in steps],
+        "size": [15 if step.adopted else 10 for step in steps],
+    }
+    figure.add_trace(
+        go.Scatter(
+            x=budgets,
+            y=drifts,
+            mode="lines+markers",
+            marker=marker,
+            line={"color": CURRENT_COLOR, "width": 1, "dash": "dot"},
+            hovertemplate=f"%{{x}}{suffix}<br>drift %{{y:.2f}} %<extra></extra>",
+            cliponaxis=False,
+        )
+    )
     return figure
 
 

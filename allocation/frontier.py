@@ -14,7 +14,6 @@ from allocation.rules import Rules
 
 # Budgets between nothing and what the best plan uses, on the axes that have no natural steps.
 BUDGETS = 12
-_PLACES = Decimal("0.000001")
 
 
 class Over(StrEnum):
@@ -23,6 +22,9 @@ class Over(StrEnum):
     TRADES = "trades"
     TAX = "tax"
     TURNOVER = "turnover"
+
+
+_PLACES = {Over.TAX: Decimal("0.01"), Over.TURNOVER: Decimal("0.000001")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def _budgets(best: TradePlan, over: Over) -> Iterator[Decimal]:
     if over == Over.TRADES:
         yield from map(Decimal, range(int(used)))
     elif used:
-        yield from ((used * i / BUDGETS).quantize(_PLACES, ROUND_DOWN) for i in range(BUDGETS))
+        parts = ((used * i / BUDGETS).quantize(_PLACES[over], ROUND_DOWN) for i in range(BUDGETS))
+        yield from dict.fromkeys(parts)
 
 
 def _used(plan: TradePlan, over: Over) -> Decimal:

@@ -17,6 +17,11 @@ def explain_trades(facts: Facts, plan: TradePlan) -> TradePlan:
     return replace(plan, trades=tuple(replace(t, without_it=_without(sheet, t)) for t in plan.trades))
 
 
+def without_trade(facts: Facts, trade: Trade) -> WithoutIt | None:
+    """What the best plan without one trade comes to; None where there is no plan without it."""
+    return _without(lay_out(facts), trade)
+
+
 def _without(sheet: Sheet, trade: Trade) -> WithoutIt | None:
     try:
         choice = choose_steps(_kept(sheet, trade))

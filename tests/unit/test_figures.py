@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from allocation.desk import WeightRow
-from allocation.figures import MOST_ROWS, fold_rows, weights_figure
+from allocation.figures import MOST_ROWS, TradeOffStep, fold_rows, tradeoff_figure, weights_figure
 
 D = Decimal
 
@@ -82,3 +82,16 @@ def test_the_rows_keep_their_order_when_a_line_is_added() -> None:
 
     assert figure.layout.yaxis.categoryorder == "array"
     assert figure.layout.yaxis.categoryarray == ("VTI", "GLD", "Cash")
+
+
+def test_the_plan_on_the_desk_is_told_apart_by_its_shape_and_not_by_colour_alone() -> None:
+    steps = [
+        TradeOffStep(Decimal(0), Decimal("0.2")),
+        TradeOffStep(Decimal(1), Decimal("0.1"), adopted=True),
+        TradeOffStep(Decimal(2), Decimal("0.05")),
+    ]
+
+    points = tradeoff_figure(steps, "Trades").data[0]
+
+    assert list(points.y) == [20.0, 10.0, 5.0]
+    assert list(points.marker.symbol) == ["circle", "diamond", "circle"]
