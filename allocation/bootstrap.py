@@ -10,7 +10,7 @@ from allocation.adapters.alpaca_kind import AlpacaKind, OAuthApp
 from allocation.adapters.demo import demo_store, demo_user
 from allocation.adapters.ecb import EcbRates
 from allocation.adapters.exchange_days import ExchangeDays
-from allocation.adapters.importers import TEMPLATE, read_accounts
+from allocation.adapters.importers import TEMPLATE, look_at, read_accounts, read_mapped
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.paper_kind import PaperKind
@@ -24,6 +24,7 @@ from allocation.adapters.sql.failures import SqlFailureLog
 from allocation.adapters.sql.links import SqlLinks
 from allocation.adapters.sql.paper_books import SqlPaperBooks
 from allocation.adapters.sql.people import SqlPeople
+from allocation.adapters.sql.price_histories import SqlPriceHistories
 from allocation.adapters.sql.quote_cache import SqlQuoteCache
 from allocation.adapters.sql.sealed import keys_in_use
 from allocation.adapters.sql.sessions import SqlSessions
@@ -50,10 +51,11 @@ from allocation.ports import (
     Vault,
 )
 from allocation.presence import AttemptRows, Drafts, Sessions
+from allocation.price_history import Histories, HistoryCache
 from allocation.settings import Settings
 from allocation.trail import EventKind
 
-__all__ = ["TEMPLATE", "Workbench", "read_accounts", "workbench"]
+__all__ = ["TEMPLATE", "Workbench", "look_at", "read_accounts", "read_mapped", "workbench"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ def workbench(settings: Settings) -> Workbench:
     database = open_database(settings.database_url.get_secret_value())
     trail = SqlTrail(database)
     vault = open_vault(key_place(settings), database, trail)
-    store, market = SqlStore(database, trail), open_market(settings, SqlQuoteCache(database))
+    store, market = (
+        SqlStore(database, trail),
+        open_market(settings, SqlQuoteCache(database), SqlPriceHistories(database)),
+    )
     return Workbench(
         settings,
         SqlDirectory(database),
@@ -127,7 +132,7 @@ def open_links(
 
 def broker_kinds(settings: Settings) -> tuple[BrokerKind, ...]:
     """Every kind of broker that can be linked; a further one is one more line."""
-    return (AlpacaKind(_alpaca_app(settings)),)
+    return (AlpacaKind(_alpaca_app(settings)), EtradeKind(_etrade_key(settings)), SnaptradeKind())
 
 
 def paper_quotes(store: Store, market: Market, user_id: str, symbols: tuple[str, ...]) -> Mapping[str, Quote]:
@@ -150,6 +155,11 @@ def _alpaca_app(settings: Settings) -> OAuthApp | None:
     if settings.alpaca_client_id is None or settings.alpaca_client_secret is None:
         return None
     return OAuthApp(settings.alpaca_client_id, settings.alpaca_client_secret.get_secret_value())
+
+
+def _etrade_key(settings: Settings) -> ConsumerKey | None:
+    key, secret = settings.etrade_consumer_key, settings.etrade_consumer_secret
+    return ConsumerKey(key.get_secret_value(), secret.get_secret_value(), Mode.LIVE) if key and secret else None
 
 
 def key_place(settings: Settings) -> KeyPlace:
@@ -190,7 +200,7 @@ def _not_noted(_user_id: str, _name: str) -> None:
     """Where there is no trail."""
 
 
-def open_market(settings: Settings, cache: QuoteCache) -> Market:
+def open_market(settings: Settings, cache: QuoteCache, closes: HistoryCache) -> Market:
     """Prices from Yahoo, from Alpaca where there are keys, and rates of the European Central Bank."""
     sessions, deadline = ExchangeDays(), settings.price_deadline_seconds
     yahoo, others = None, dict[PriceSource, QuoteSource]()
@@ -201,4 +211,13 @@ def open_market(settings: Settings, cache: QuoteCache) -> Market:
             others[PriceSource.ALPACA] = AlpacaSource(
                 AlpacaKeys(*(key.get_secret_value() for key in keys)), sessions, deadline
             )
-    return Market(yahoo, cache, sessions=sessions, reference=EcbRates(), others=others, deadline=deadline)
+    histories = Histories(yahoo, closes, sessions)
+    return Market(
+        yahoo,
+        cache,
+        sessions=sessions,
+        reference=EcbRates(),
+        others=others,
+        deadline=deadline,
+        histories=histories,
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from allocation.errors import ImportFileError
+from allocation.mapping import DayOrder, Field
 from allocation.model import Account, Portfolio, TaxTreatment
 
 LONGEST_NAME = 80
@@ -12,12 +13,16 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class LineProblem:
-    """One line that could not be read as it stands; `account_id` names the account it belongs to, if that is known."""
+    """One line that could not be read as it stands; `account_id` names the account it belongs to, if that is known.
+
+    `code` is stable, as that of a refusal: UPLOAD_NUMBER, UPLOAD_DATE or, for all else, UPLOAD_ROWS.
+    """
 
     line_number: int
     text: str
     reason: str
     account_id: str = ""
+    code: str = "UPLOAD_ROWS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,27 @@ class ImportedFile:
             reconciliations=tuple(r for r in self.reconciliations if r.account_id in account_ids),
             problems=tuple(p for p in self.problems if not p.account_id or p.account_id in account_ids),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownTable:
+    """A table that no reader knows, and what its columns may mean.
+
+    Attributes:
+        names: the cells of the header, which stands on line `line`.
+        sample: its first lines.
+        fingerprint: what tells this header from others (see `mapping.fingerprint_of`).
+        places: the guess where each field stands.
+        decimal_comma, days: the guess how numbers and days are written; None where they could be read in two ways.
+    """
+
+    names: tuple[str, ...]
+    line: int
+    sample: tuple[tuple[str, ...], ...]
+    fingerprint: str
+    places: Mapping[Field, int]
+    decimal_comma: bool | None
+    days: DayOrder | None
 
 
 @dataclass(frozen=True, slots=True)

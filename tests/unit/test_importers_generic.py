@@ -141,9 +141,20 @@ def test_a_negative_unit_cost_is_listed():
     assert "unit cost of VTI" in reasons(read("symbol,quantity,unit cost\nBND,1,1\nVTI,1,-5\n"))[3]
 
 
-def test_an_account_with_two_currencies_is_refused_by_name():
-    with pytest.raises(ImportFileError, match=r"Joint \(EUR and USD\)"):
-        read("symbol,quantity,account,currency\nVTI,1,Joint,USD\nIWDA,1,Joint,EUR\n")
+def test_an_account_with_two_currencies_has_the_one_of_most_lines_and_the_cash_of_both():
+    file = read(
+        "symbol,quantity,unit cost,price,currency\nVTI,1,200,250,USD\nSAP,2,180,210,EUR\nBND,1,70,72,USD\n"
+        "CASH,5,,,USD\n$CASH,7,,,EUR\n"
+    )
+
+    (portfolio,) = file.portfolios
+    assert (portfolio.account.currency, portfolio.cash, portfolio.balances) == ("USD", 5, {"EUR": Decimal(7)})
+    assert [(p.symbol, p.quote.currency, bool(p.lots)) for p in portfolio.positions if p.quote] == [
+        ("VTI", "USD", True),
+        ("SAP", "EUR", False),
+        ("BND", "USD", True),
+    ]
+    assert [(t.currency, t.our_total) for t in file.reconciliations[0].elsewhere] == [("EUR", Decimal(427))]
 
 
 def test_pence_are_no_currency():

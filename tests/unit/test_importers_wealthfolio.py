@@ -88,3 +88,17 @@ def test_the_columns_of_its_own_sample_are_known_and_a_reinvested_dividend_buys_
     assert portfolio.quantities == {"VTI": Decimal("2.5")}
     assert portfolio.positions[0].lots[1].unit_cost == 310
     assert portfolio.cash == Decimal(1000 - 601 + 2)
+
+
+def test_of_holdings_on_several_days_the_last_ones_count():
+    text = (
+        "date,symbol,quantity,price,currency\n2026-03-31,VTI,50,300,USD\n2026-03-31,$CASH,900,,USD\n"
+        "2026-06-30,VTI,55,310,USD\n2026-06-30,TD.TO,100,92.15,CAD\n2026-06-30,$CASH,100,,USD\n2026-06-30,$CASH,7,,CAD\n"
+    )
+
+    file = read_accounts(text.encode(), "x", NOW)
+
+    (portfolio,) = file.portfolios
+    assert portfolio.quantities == {"VTI": Decimal(55), "TD.TO": Decimal(100)}
+    assert (portfolio.account.currency, portfolio.cash, portfolio.balances) == ("USD", 100, {"CAD": Decimal(7)})
+    assert file.notes == ("2 lines on holdings before 2026-06-30 were left out.",)

@@ -20,15 +20,26 @@ from allocation.adapters.importers import (
     schwab,
     vanguard,
     wealthfolio,
+    wealthfolio_holdings,
 )
+from allocation.adapters.importers.mapped import look_at, read_mapped
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names, read_rows
 from allocation.adapters.importers.text import LARGEST_FILE, read_text, refuse_long_line
 from allocation.adapters.importers.workbook import is_workbook, read_sheets
-from allocation.errors import ImportFileError
+from allocation.errors import ImportFileError, UnknownColumnsError, UploadTypeError
 from allocation.imported import ImportedFile, LineProblem, Reconciliation
 
-__all__ = ["LARGEST_FILE", "TEMPLATE", "ImportedFile", "LineProblem", "Reconciliation", "read_accounts"]
+__all__ = [
+    "LARGEST_FILE",
+    "TEMPLATE",
+    "ImportedFile",
+    "LineProblem",
+    "Reconciliation",
+    "look_at",
+    "read_accounts",
+    "read_mapped",
+]
 
 
 class Format(Protocol):
@@ -70,6 +81,7 @@ FORMATS: tuple[Format, ...] = (
     schwab,
     ghostfolio_csv,
     wealthfolio,
+    wealthfolio_holdings,
     portfolio_performance,
     generic,
 )
@@ -84,6 +96,11 @@ _TRANSACTIONS = (
     {"trade date", "symbol"},
     {"run date"},
     {"activity type"},
+    {"date", "action"},
+    {"date", "type", "amount"},
+    {"datum", "typ"},
+    {"date sold"},
+    {"transaction id"},
 )
 
 
@@ -96,6 +113,7 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
         now: timezone-aware; the time of prices in a file that has no date of its own.
 
     Raises:
+        UnknownColumnsError: a table that no reader knows; `look_at` and `read_mapped` read it with the user's help.
         ImportFileError: the file as a whole cannot be read.
     """
     digest = hashlib.sha256(content).hexdigest()
@@ -109,7 +127,7 @@ def read_accounts(content: bytes, file_name: str, now: datetime) -> ImportedFile
             return reading.finish(document.NAME, digest)
     _refuse_other_documents(text)
     refuse_long_line(text)
-    return _read_table(text, digest, file_name, now)
+    return _read_table(content, text, digest, file_name, now)
 
 
 def _read_workbook(content: bytes, digest: str, file_name: str, now: datetime) -> ImportedFile:
@@ -126,10 +144,10 @@ def _read_workbook(content: bytes, digest: str, file_name: str, now: datetime) -
             reading = Reading(now)
             form.read(rows, header, reading)
             return reading.finish(form.NAME, digest)
-    raise fault or _unknown(file_name)
+    raise fault or _unknown(content, file_name)
 
 
-def _read_table(text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
+def _read_table(content: bytes, text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
     """The accounts in a table of whichever delimiter shows a header that is known."""
     fault: ImportFileError | None = None
     for delimiter in filter(_stands_in_first_lines(text), _DELIMITERS):
@@ -144,14 +162,14 @@ def _read_table(text: str, digest: str, file_name: str, now: datetime) -> Import
             reading = Reading(now, delimiter)
             form.read(rows, header, reading)
             return reading.finish(form.NAME, digest)
-    raise fault or _unknown(file_name)
+    raise fault or _unknown(content, file_name)
 
 
 def _refuse_other_documents(text: str) -> None:
     start = text.lstrip()[:40].lower()
     if start.startswith(("<?xml", "<", "{", "[")):
         what = "a JSON document" if start.startswith(("{", "[")) else "an XML document"
-        raise ImportFileError(
+        raise UploadTypeError(
             f"The file is {what} of a kind that is not known here. Known are: {_KNOWN_DOCUMENTS}. Choose one of them, or a CSV file."
         )
 
@@ -178,15 +196,22 @@ def _refuse_transactions(*rows: Row) -> None:
     for row in rows:
         names = set(header_names(row))
         if any(telling <= names for telling in _TRANSACTIONS):
-            raise ImportFileError(
+            raise UploadTypeError(
                 f"Line {row.number} is the header of a list of transactions. Export the positions (what the account holds) instead.",
                 (f"line {row.number}",),
             )
 
 
-def _unknown(file_name: str) -> ImportFileError:
-    return ImportFileError(
+def _unknown(content: bytes, file_name: str) -> ImportFileError:
+    """Why nothing was recognised: a table of unknown columns, or no table at all."""
+    said = (
         f"No header of a known format was found in {file_name[:60]!a}. Known are the positions exports of Fidelity, Schwab, "
-        "Vanguard and E*TRADE, Interactive Brokers' activity statement, and the generic CSV with the columns symbol and quantity.",
-        ("header",),
+        "Vanguard and E*TRADE, Interactive Brokers' activity statement, and the generic CSV with the columns symbol and quantity."
     )
+    try:
+        look_at(content)
+    except UploadTypeError:
+        return UploadTypeError(said, ("header",))
+    except ImportFileError as fault:
+        return fault
+    return UnknownColumnsError(said, ("header",))

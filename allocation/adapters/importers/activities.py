@@ -9,7 +9,7 @@ from decimal import Decimal
 from allocation.adapters.importers.ledger import Movement, settle
 from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.reading import Reading
-from allocation.errors import NumberError
+from allocation.errors import UnclearDateError
 
 _ISO = re.compile(r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})(?:[T ].*)?")
 _DOTTED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})(?:[T ].*)?")
@@ -42,7 +42,7 @@ def _read_day(text: str, forms: Iterable[re.Pattern[str]]) -> date:
                 return date(int(found["year"]), int(found["month"]), int(found["day"]))
         except ValueError:
             break
-    raise NumberError("The date", text, "a day that can be read in one way only, such as 2026-11-20")
+    raise UnclearDateError("The date", text, "a day that can be read in one way only, such as 2026-11-20")
 
 
 class Collected:

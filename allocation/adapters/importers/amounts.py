@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 
-from allocation.errors import NumberError
+from allocation.errors import NumberError, UnclearNumberError
 from allocation.money import to_decimal
 
 # What brokers print where there is no amount.
@@ -29,7 +29,7 @@ def read_amount(text: str, what: str, decimal_comma: bool = False) -> Decimal | 
         return None
     negative, digits = _unsigned(text, what)
     if not (_COMMA if decimal_comma else _POINT).fullmatch(digits):
-        raise NumberError(what, text.strip())
+        raise UnclearNumberError(what, text.strip())
     plain = digits.replace(".", "").replace(",", ".") if decimal_comma else digits.replace(",", "")
     amount = to_decimal(plain, what) + 0  # 1E+2 becomes 100
     return -amount if negative else amount
@@ -50,7 +50,7 @@ def _unsigned(text: str, what: str) -> tuple[bool, str]:
     found = _SIGNS.fullmatch(bare[1:-1] if in_parentheses else bare)
     signs = (found["sign"] + found["inner"]) if found else "??"
     if found is None or len(signs) > 1 or (signs and in_parentheses):
-        raise NumberError(what, text.strip())
+        raise UnclearNumberError(what, text.strip())
     return in_parentheses or signs == "-", found["digits"].strip()
 
 

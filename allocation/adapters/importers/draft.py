@@ -87,6 +87,10 @@ class AccountDraft:
         else:
             self.balances[currency] = self.balances.get(currency, Decimal(0)) + amount
 
+    def take_in(self, amount: Decimal, currency: str) -> None:
+        """Money of a currency, before it is known which is the account's own (see `settle_currency`)."""
+        self.balances[currency] = self.balances.get(currency, Decimal(0)) + amount
+
     def hold(self, line: Line, price_expected: bool = True) -> None:
         """Take a line as a position, or set it aside with the reason. Brokers print a price for whatever can be traded."""
         if line.quantity == 0 and not line.value:
@@ -218,6 +222,15 @@ class AccountDraft:
             return None
         first = lines[0]
         return Quote(symbol, price, first.currency or self.currency, first.priced or time, PriceSource.FILE)
+
+
+def settle_currency(account: AccountDraft, own: str = "") -> None:
+    """Choose the account's own currency where the file says none: that of most of its lines, the first of equals."""
+    held = [line.currency for lines in account.holdings.values() for line in lines]
+    used = [*held, *(line.currency for line, _ in account.aside), *account.balances]
+    known = [currency for currency in used if currency]
+    account.currency = own or (max(dict.fromkeys(known), key=known.count) if known else account.currency)
+    account.cash += account.balances.pop(account.currency, Decimal(0))
 
 
 def account_id(broker: str, number: str, name: str, currency: str = "") -> str:

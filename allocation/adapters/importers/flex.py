@@ -23,7 +23,7 @@ from allocation.adapters.importers.ibkr_positions import (
 from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.markup import Element, read_xml
 from allocation.adapters.importers.reading import Reading
-from allocation.errors import AllocationError, ImportFileError, NumberError
+from allocation.errors import AllocationError, NumberError, UploadHeaderError
 from allocation.model import check_currency
 
 NAME = BROKER
@@ -51,7 +51,7 @@ def read_statements(statements: Sequence[Element], reading: Reading) -> None:
     if not any(True for statement in statements for _ in statement.all("OpenPosition")) and not any(
         True for statement in statements for _ in statement.all("CashReportCurrency")
     ):
-        raise ImportFileError(
+        raise UploadHeaderError(
             "The Flex query has no Open Positions and no Cash Report. Add both sections to the query (Open Positions with "
             "Summary and Lots) and run it again.",
             ("OpenPositions", "CashReport"),

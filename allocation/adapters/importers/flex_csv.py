@@ -13,7 +13,7 @@ from allocation.adapters.importers import flex
 from allocation.adapters.importers.markup import Element
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row
-from allocation.errors import ImportFileError
+from allocation.errors import UploadRowsError
 
 NAME = flex.NAME
 
@@ -110,7 +110,7 @@ def _section(names: Sequence[str]) -> str:
 def _attributes(row: Row, names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     """A line's cells under the names the XML has for them."""
     if any(cells[len(names) :]):
-        raise ImportFileError(
+        raise UploadRowsError(
             f"Line {row.number} has {len(cells)} fields, its header {len(names)}. Run the query again and choose the new file.",
             (f"line {row.number}",),
         )

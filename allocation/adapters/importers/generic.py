@@ -5,14 +5,14 @@ Columns, in any order and any case: symbol, quantity and, if wanted, unit cost, 
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 from allocation.adapters.importers.amounts import read_amount, uses_decimal_comma
-from allocation.adapters.importers.draft import AccountDraft
+from allocation.adapters.importers.draft import AccountDraft, settle_currency
 from allocation.adapters.importers.lines import Line
-from allocation.adapters.importers.reading import Reading
+from allocation.adapters.importers.reading import Reading, code_of
 from allocation.adapters.importers.table import (
     Columns,
     Row,
@@ -21,7 +21,15 @@ from allocation.adapters.importers.table import (
     refuse_ragged,
     refuse_second_header,
 )
-from allocation.errors import AllocationError, HoldingError, ImportFileError, NumberError, listed
+from allocation.errors import (
+    AllocationError,
+    HoldingError,
+    NumberError,
+    UnclearDateError,
+    UnclearNumberError,
+    UnknownColumnsError,
+    listed,
+)
 from allocation.imported import LineProblem
 from allocation.model import check_currency, parse_symbol
 
@@ -69,17 +77,14 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     refuse_second_header(header, body)
     refuse_ragged(body, columns, ("symbol", "quantity"))
     decimal_comma = _decimal_comma(body, columns, reading)
-    currencies: dict[str, Counter[str]] = {}
     for row in body:
         account = reading.account("", "", columns.cell(row, "account") or "Imported account")
         try:
-            account.currency = check_currency(columns.cell(row, "currency").upper() or "USD")
             _read_row(row, columns, account, decimal_comma)
         except AllocationError as error:
-            reading.problems.append(LineProblem(row.number, row.text, str(error), account.id))
-            continue
-        currencies.setdefault(account.name, Counter())[account.currency] += 1
-    _refuse_mixed(currencies)
+            reading.problems.append(LineProblem(row.number, row.text, str(error), account.id, code_of(error)))
+    for account in reading.accounts:
+        settle_currency(account)
 
 
 def _refuse_header(header: Row) -> None:
@@ -94,7 +99,7 @@ def _refuse_header(header: Row) -> None:
         if found
     ]
     if faults:
-        raise ImportFileError(
+        raise UnknownColumnsError(
             f"Line {header.number}: the header {'; '.join(faults)}. {_EXPECTED}".replace(
                 "does not know", "has the unknown"
             ),
@@ -117,6 +122,7 @@ def _decimal_comma(body: Sequence[Row], columns: Columns, reading: Reading) -> b
 
 def _read_row(row: Row, columns: Columns, account: AccountDraft, decimal_comma: bool | None) -> None:
     symbol = columns.cell(row, "symbol")
+    currency = check_currency(columns.cell(row, "currency").upper() or "USD")
     amounts = {
         name: _amount(columns.cell(row, name), f"The {name} of {symbol or 'the line'}", decimal_comma)
         for name in _AMOUNTS
@@ -127,7 +133,7 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft, decimal_comma: 
             f"The quantity of {symbol or 'the line'} must be a number that is not below zero.", (symbol,)
         )
     if symbol.upper() in _CASH and price in (None, Decimal(1)):
-        account.cash += quantity
+        account.take_in(quantity, currency)
         return
     line = Line(
         row.number,
@@ -137,6 +143,7 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft, decimal_comma: 
         price=price,
         unit_cost=_not_negative(amounts["unit cost"], f"The unit cost of {symbol}"),
         acquired=_day(columns.cell(row, "acquired"), symbol),
+        currency=currency,
     )
     account.hold(line, price_expected=False)
 
@@ -144,7 +151,7 @@ def _read_row(row: Row, columns: Columns, account: AccountDraft, decimal_comma: 
 def _amount(cell: str, what: str, decimal_comma: bool | None) -> Decimal | None:
     """An amount; in a file that never shows its dialect, 1,234 and 1.234 could each be two numbers and are refused."""
     if decimal_comma is None and ("," in cell or "." in cell):
-        raise NumberError(
+        raise UnclearNumberError(
             what, cell, "a number that can be read in one way only; write decimals in full, such as 1234,50"
         )
     return read_amount(cell, what, bool(decimal_comma))
@@ -163,14 +170,4 @@ def _day(cell: str, symbol: str) -> date | None:
     try:
         return date.fromisoformat(cell if _ISO_DAY.fullmatch(cell) else "")
     except ValueError:
-        raise NumberError(f"The acquired date of {symbol}", cell, "a date written as 2026-11-20") from None
-
-
-def _refuse_mixed(currencies: Mapping[str, Counter[str]]) -> None:
-    """One currency for each account, in this version."""
-    mixed = [f"{name} ({listed(sorted(found))})" for name, found in currencies.items() if len(found) > 1]
-    if mixed:
-        raise ImportFileError(
-            f"{listed(mixed)}: an account holds one currency only. Put the lines of each currency into an account of their own.",
-            mixed,
-        )
+        raise UnclearDateError(f"The acquired date of {symbol}", cell, "a date written as 2026-11-20") from None

@@ -15,7 +15,7 @@ from allocation.adapters.importers.activities import Collected, ReadDay, bought,
 from allocation.adapters.importers.ledger import Movement, major_unit
 from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.reading import Reading
-from allocation.errors import AllocationError, ImportFileError, NumberError
+from allocation.errors import AllocationError, NumberError, UploadRowsError, UploadTooLargeError
 from allocation.imported import LineProblem
 from allocation.model import check_currency
 from allocation.money import to_decimal
@@ -59,7 +59,7 @@ def _load(text: str) -> Fields:
         document = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=str)
     except (json.JSONDecodeError, RecursionError) as fault:
         line = getattr(fault, "lineno", 1)
-        raise ImportFileError(
+        raise UploadRowsError(
             f"Line {line}: the Ghostfolio export is no readable JSON. It may have been cut short or edited; export it again.",
             (f"line {line}",),
         ) from None
@@ -70,7 +70,9 @@ def _listed(document: Fields, name: str) -> Sequence[Fields]:
     found = document.get(name)
     listed = [fields for fields in found if isinstance(fields, dict)] if isinstance(found, list) else []
     if len(listed) > _MOST:
-        raise ImportFileError(f"The Ghostfolio export has more than {_MOST:,} {name}. Export fewer accounts at a time.")
+        raise UploadTooLargeError(
+            f"The Ghostfolio export has more than {_MOST:,} {name}. Export fewer accounts at a time."
+        )
     return listed
 
 

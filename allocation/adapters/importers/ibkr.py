@@ -16,7 +16,7 @@ from allocation.adapters.importers.ibkr_totals import Entry, rates_in, settle_to
 from allocation.adapters.importers.ibkr_words import ACCOUNT, BASE_CURRENCY, PERIOD, first_of, name_columns
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Row, header_names
-from allocation.errors import ImportFileError
+from allocation.errors import UploadHeaderError
 
 NAME = BROKER
 
@@ -50,7 +50,7 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     reading.as_of = _moment(facts)
     cash = take_ending_cash(sections, number, base, reading)
     if not positions and not cash:
-        raise ImportFileError(
+        raise UploadHeaderError(
             "The statement has neither a section Open Positions nor a Cash Report. Run an Activity Statement (not Trade "
             "Confirmations or a summary) with both sections and choose that file.",
             ("Open Positions", "Cash Report"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from allocation.errors import ImportFileError
+from allocation.errors import UploadRowsError, UploadTooLargeError, UploadTypeError
 
 MOST_ELEMENTS = 200_000
 DEEPEST = 60
@@ -56,7 +56,7 @@ def read_xml(text: str, what: str, deepest: int = DEEPEST) -> Element:
     try:
         parser.Parse(text.lstrip().encode(), True)
     except expat.ExpatError as fault:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"Line {fault.lineno}: the {what} is no well-formed XML ({expat.ErrorString(fault.code)}). It may have been cut "
             "short or edited; export it again.",
             (f"line {fault.lineno}",),
@@ -78,7 +78,7 @@ class _Tree:
         """Begin an element."""
         self._count += 1
         if self._count > MOST_ELEMENTS or len(self._open) > self.deepest:
-            raise ImportFileError(
+            raise UploadTooLargeError(
                 f"Line {line}: the {self.what} has more than {MOST_ELEMENTS:,} elements, or {self.deepest} levels of them. "
                 "Export a shorter period.",
                 (f"line {line}",),
@@ -97,7 +97,7 @@ class _Tree:
 
     def refuse_doctype(self, line: int) -> None:
         """No statement has a document type; what it could declare is never read."""
-        raise ImportFileError(
+        raise UploadTypeError(
             f"Line {line}: the {self.what} declares a document type, which no broker's file has and which is never read. "
             "Export the file again at the broker.",
             (f"line {line}",),

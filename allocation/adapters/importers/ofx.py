@@ -17,7 +17,7 @@ from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.markup import Element
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.sgml import read_ofx
-from allocation.errors import AllocationError, ImportFileError
+from allocation.errors import AllocationError, UploadTypeError
 from allocation.imported import LineProblem
 from allocation.model import check_currency
 
@@ -46,7 +46,7 @@ def read(text: str, reading: Reading) -> None:
     root = read_ofx(text)
     statements = list(root.all("INVSTMTRS"))
     if not statements:
-        raise ImportFileError(
+        raise UploadTypeError(
             "The OFX file has no investment statement; it is that of a bank or card account. Download the file of an "
             "investment account.",
             ("INVSTMTRS",),

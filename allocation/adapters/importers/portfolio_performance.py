@@ -13,7 +13,7 @@ from decimal import Decimal
 from allocation.adapters.importers.activities import Collected, ReadDay, day_reader
 from allocation.adapters.importers.amounts import read_amount, uses_decimal_comma
 from allocation.adapters.importers.ledger import Movement, major_unit
-from allocation.adapters.importers.reading import Reading
+from allocation.adapters.importers.reading import Reading, code_of
 from allocation.adapters.importers.table import Columns, Row, header_names, refuse_ragged, table_below
 from allocation.errors import AllocationError, NumberError
 from allocation.imported import LineProblem
@@ -72,7 +72,7 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
         try:
             _read_row(row, columns, (read_day, comma, funded), collected)
         except AllocationError as error:
-            reading.problems.append(LineProblem(row.number, row.text, str(error)))
+            reading.problems.append(LineProblem(row.number, row.text, str(error), code=code_of(error)))
     collected.settle()
     reading.notes.append(f"Read with {'a decimal comma' if comma else 'a decimal point'}.")
     if not funded:

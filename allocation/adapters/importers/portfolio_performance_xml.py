@@ -18,7 +18,7 @@ from allocation.adapters.importers.lines import Line
 from allocation.adapters.importers.markup import Element, read_xml
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.references import References
-from allocation.errors import AllocationError, ImportFileError, NumberError
+from allocation.errors import AllocationError, NumberError, UploadEmptyError
 from allocation.imported import LineProblem
 from allocation.model import check_currency
 from allocation.money import plain, to_decimal
@@ -93,7 +93,7 @@ def read(text: str, reading: Reading) -> None:
     file = _File(root, References(root), _since(version, _SHARES), _since(version, _QUOTES), reading.now.date())
     portfolios, deposits = file.under(root, "portfolios"), file.under(root, "accounts")
     if not portfolios and not deposits:
-        raise ImportFileError("The Portfolio Performance file has no accounts.", ("accounts",))
+        raise UploadEmptyError("The Portfolio Performance file has no accounts.", ("accounts",))
     drafts = {id(portfolio): _begin(file, portfolio, reading) for portfolio in portfolios}
     _move_units(file, portfolios, drafts, reading)
     for portfolio in portfolios:

@@ -4,8 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from allocation.adapters.importers.draft import AccountDraft, account_id
-from allocation.errors import ImportFileError
+from allocation.errors import (
+    AllocationError,
+    ImportFileError,
+    UploadDateError,
+    UploadEmptyError,
+    UploadNumberError,
+    UploadRowsError,
+)
 from allocation.imported import ImportedFile, LineProblem
+
+_KINDS: dict[str, type[ImportFileError]] = {
+    kind.code: kind for kind in (UploadDateError, UploadNumberError, UploadRowsError)
+}
 
 
 @dataclass
@@ -47,7 +58,7 @@ class Reading:
             key=lambda problem: problem.line_number,
         )
         if not drafts:
-            raise ImportFileError(_nothing_read(name, problems), (f"line {p.line_number}" for p in problems))
+            raise _nothing_read(name, problems)
         finished = [draft.finish(self.as_of, self.now) for draft in drafts]
         return ImportedFile(
             format=name,
@@ -59,11 +70,20 @@ class Reading:
         )
 
 
-def _nothing_read(name: str, problems: list[LineProblem]) -> str:
+def code_of(error: AllocationError) -> str:
+    """The stable code of a line that was refused."""
+    return error.code if error.code in _KINDS else UploadRowsError.code
+
+
+def _nothing_read(name: str, problems: list[LineProblem]) -> ImportFileError:
     if not problems:
-        return f"The {name} file has a header but no positions. Export the positions again and choose the new file."
+        return UploadEmptyError(
+            f"The {name} file has a header but no positions. Export the positions again and choose the new file."
+        )
     first = problems[0]
-    return (
+    kind = _KINDS.get(first.code, UploadRowsError)
+    return kind(
         f"Not one line of the {name} file could be read; the first is line {first.line_number}: {first.reason} "
-        "Correct the file or export it again."
+        "Correct the file or export it again.",
+        (f"line {problem.line_number}" for problem in problems),
     )

@@ -3,7 +3,7 @@
 import re
 
 from allocation.adapters.importers.markup import Element
-from allocation.errors import ImportFileError
+from allocation.errors import UploadRowsError
 
 _STEP = re.compile(r"(?P<name>[A-Za-z0-9_.-]+?)(\[(?P<place>\d{1,6})\])?")
 _LONGEST_CHAIN = 50
@@ -39,7 +39,7 @@ class References:
             if found is None:
                 break
             element = found
-        raise ImportFileError(
+        raise UploadRowsError(
             f"Line {element.line}: a reference of the file leads nowhere. The file is damaged; save it again in its program.",
             (f"line {element.line}",),
         )

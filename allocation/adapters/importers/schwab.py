@@ -21,7 +21,7 @@ from allocation.adapters.importers.draft import AccountDraft
 from allocation.adapters.importers.lines import LONGEST_LABEL, Line, read_line
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.table import Columns, Row, columns_of, header_names, refuse_ragged, require_columns
-from allocation.errors import ImportFileError, NumberError, listed
+from allocation.errors import NumberError, UploadRowsError, listed
 from allocation.imported import LineProblem
 
 NAME = "Schwab"
@@ -144,7 +144,7 @@ def _refuse_same_account(blocks: Sequence[Block]) -> None:
     labels = [block.label for block in blocks]
     twice = sorted({label or "without a name" for label in labels if labels.count(label) > 1})
     if twice:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"The file has two tables for the account {listed(twice)}. Give the accounts different names at Schwab, "
             "or export them one by one.",
             twice,

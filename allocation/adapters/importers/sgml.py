@@ -4,7 +4,7 @@ import html
 import re
 
 from allocation.adapters.importers.markup import DEEPEST, MOST_ELEMENTS, Element
-from allocation.errors import ImportFileError
+from allocation.errors import UploadEmptyError, UploadRowsError, UploadTooLargeError
 
 _TOKEN = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z0-9._]{1,40})\s*(?P<empty>/?)>(?P<text>[^<]*)")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -18,14 +18,14 @@ def read_ofx(text: str) -> Element:
     """
     begin = text.upper().find("<OFX>")
     if begin < 0:
-        raise ImportFileError("The OFX file has a header but no statement. Download it again.", ("<OFX>",))
+        raise UploadEmptyError("The OFX file has a header but no statement. Download it again.", ("<OFX>",))
     line = text.count("\n", 0, begin) + 1
     body = _CDATA.sub(lambda found: html.escape(found[1]), text[begin:])
     root = Element("", line)
     stack = [root]
     for number, token in enumerate(_TOKEN.finditer(body)):
         if number > MOST_ELEMENTS or len(stack) > DEEPEST:
-            raise ImportFileError(
+            raise UploadTooLargeError(
                 f"Line {line}: the OFX file has more elements than any statement. Choose a shorter period."
             )
         name = token["name"].upper()
@@ -35,7 +35,7 @@ def read_ofx(text: str) -> Element:
             _open(stack, Element(name, line, text=html.unescape(token["text"].strip())), bool(token["empty"]))
         line += token[0].count("\n")
     if len(stack) > 1:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"The OFX file ends before {stack[1].name}, begun on line {stack[1].line}, is closed: it was cut short. "
             "Download it again.",
             (f"line {stack[1].line}",),
@@ -55,7 +55,7 @@ def _close(stack: list[Element], name: str, line: int) -> None:
     if stack[-1].name != name and stack[-1].children and stack[-1].children[-1].name == name:
         return  # the end tag of a value
     if name not in [element.name for element in stack[1:]]:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"Line {line}: </{name[:20]}> closes nothing that is open. The OFX file is damaged; download it again.",
             (f"line {line}",),
         )

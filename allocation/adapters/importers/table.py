@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from allocation.errors import ImportFileError, listed
+from allocation.errors import UploadHeaderError, UploadRowsError, UploadTooLargeError, listed
 
 MOST_ROWS = 10_000
 MOST_COLUMNS = 256  # a Flex query with every field of its trades has more than a hundred
@@ -62,9 +62,9 @@ def read_rows(text: str, delimiter: str = ",") -> list[Row]:
             rows.append(_row(begins, cells))
             begins = reader.line_num + 1
             if len(rows) > MOST_ROWS:
-                raise ImportFileError(f"The file has more than {MOST_ROWS:,} rows. Export only the positions.")
+                raise UploadTooLargeError(f"The file has more than {MOST_ROWS:,} rows. Export only the positions.")
     except csv.Error as fault:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"The quotation marks in the record that begins on line {begins} do not pair ({fault}). "
             "Export the file again, or correct that line.",
             (f"line {begins}",),
@@ -75,12 +75,12 @@ def read_rows(text: str, delimiter: str = ",") -> list[Row]:
 def _row(number: int, cells: Sequence[str]) -> Row:
     row = Row(number, tuple(cell.strip() for cell in cells))
     if len(cells) > MOST_COLUMNS:
-        raise ImportFileError(
+        raise UploadTooLargeError(
             f"Line {number} has {len(cells):,} columns; a positions table has at most {MOST_COLUMNS}.",
             (f"line {number}",),
         )
     if len(row.filled) > 1 and any("\n" in cell or "\r" in cell for cell in row.cells):
-        raise ImportFileError(
+        raise UploadRowsError(
             f"A quoted cell that begins on line {number} runs over several lines, so a quotation mark is missing. "
             "Export the file again, or correct that line.",
             (f"line {number}",),
@@ -103,7 +103,7 @@ def columns_of(header: Row, aliases: Mapping[str, Sequence[str]]) -> Columns:
     known = {spelling for spellings in aliases.values() for spelling in spellings}
     twice = [name for name, times in Counter(names).items() if times > 1 and name in known]
     if twice:
-        raise ImportFileError(
+        raise UploadHeaderError(
             f"Line {header.number}: the header names {listed(twice)} twice. Keep one column of each.", twice
         )
     places = {
@@ -118,7 +118,7 @@ def require_columns(columns: Columns, header: Row, wanted: Mapping[str, str], wa
     """Refuse a header that lacks a column we cannot do without; `wanted` gives the broker's name for each."""
     missing = [theirs for ours, theirs in wanted.items() if ours not in columns]
     if missing:
-        raise ImportFileError(f"Line {header.number}: the header has no {listed(missing)} column. {way_out}", missing)
+        raise UploadHeaderError(f"Line {header.number}: the header has no {listed(missing)} column. {way_out}", missing)
 
 
 def refuse_ragged(rows: Iterable[Row], columns: Columns, needed: Iterable[str]) -> None:
@@ -133,7 +133,7 @@ def refuse_ragged(rows: Iterable[Row], columns: Columns, needed: Iterable[str]) 
         if any(row.cells[columns.width :]) or len(row.cells) <= reach
     ]
     if faults:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"The table is damaged: {listed(faults)}. A comma may be missing or not quoted, or the download was cut short. "
             "Export the file again.",
             faults,
@@ -159,7 +159,7 @@ def refuse_second_header(first: Row, others: Iterable[Row]) -> None:
     """Refuse a file whose header comes again: two files were pasted into one."""
     lines = [f"line {row.number}" for row in others if header_names(row) == header_names(first)]
     if lines:
-        raise ImportFileError(
+        raise UploadRowsError(
             f"The header of line {first.number} stands again in {listed(lines)}: several files were joined into one. "
             "Import them one by one.",
             lines,

@@ -2,7 +2,7 @@
 
 import re
 
-from allocation.errors import ImportFileError
+from allocation.errors import UploadEmptyError, UploadEncodingError, UploadTooLargeError, UploadTypeError
 
 LARGEST_FILE = 5 * 1024 * 1024
 LONGEST_LINE = 20_000
@@ -39,13 +39,13 @@ def read_text(content: bytes) -> str:
         ImportFileError: too large, empty, binary, a web page, or in another encoding.
     """
     if len(content) > LARGEST_FILE:
-        raise ImportFileError(
+        raise UploadTooLargeError(
             "The file is larger than 5 MB. A positions export is far smaller; export only the positions."
         )
     _refuse_binary(content)
     text = _decode(content).translate(_INVISIBLE)
     if not text.strip():
-        raise ImportFileError("The file is empty. Export the positions again and choose the new file.")
+        raise UploadEmptyError("The file is empty. Export the positions again and choose the new file.")
     _refuse_markup(text)
     return text
 
@@ -53,7 +53,7 @@ def read_text(content: bytes) -> str:
 def _refuse_binary(content: bytes) -> None:
     for signature, what in _SIGNATURES.items():
         if content.startswith(signature) and not (signature == b"MZ" and b"\x00" not in content[:1024]):
-            raise ImportFileError(
+            raise UploadTypeError(
                 f"The file is {what}, not a text file. Export the positions as CSV and choose that file."
             )
 
@@ -68,7 +68,7 @@ def _decode(content: bytes) -> str:
         if _CONTROL.search(text):
             break
         return text
-    raise ImportFileError(
+    raise UploadEncodingError(
         "The file is not readable text: it holds binary or control characters, or is UTF-16 without its mark. "
         "Save it as CSV in UTF-8 and choose it again."
     )
@@ -84,7 +84,7 @@ def _refuse_markup(text: str) -> None:
     start = text.lstrip()[:40].lower()
     for opening, what in _MARKUP.items():
         if start.startswith(opening):
-            raise ImportFileError(
+            raise UploadTypeError(
                 f"The file is {what}, not a CSV table. Export the positions as CSV and choose that file."
             )
 
@@ -93,7 +93,7 @@ def refuse_long_line(text: str) -> None:
     """Refuse a line that no table has; documents such as XML and JSON may be written in a single one."""
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > LONGEST_LINE:
-            raise ImportFileError(
+            raise UploadTooLargeError(
                 f"Line {number} has {len(line):,} characters; no positions table has such a line. "
                 "Export the positions as CSV and choose that file.",
                 (f"line {number}",),

@@ -13,7 +13,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from allocation.adapters.importers.table import MOST_COLUMNS, MOST_ROWS, Row
 from allocation.adapters.importers.text import LARGEST_FILE
-from allocation.errors import ImportFileError
+from allocation.errors import UploadArchiveError, UploadTooLargeError, UploadTypeError
 from allocation.money import plain
 
 MOST_MEMBERS = 200
@@ -47,7 +47,7 @@ def read_sheets(content: bytes) -> list[list[Row]]:
         ImportFileError: too large, packed too tightly, no workbook, damaged, or with parts that act or point elsewhere.
     """
     if len(content) > LARGEST_FILE:
-        raise ImportFileError(
+        raise UploadTooLargeError(
             "The file is larger than 5 MB. A positions export is far smaller; export only the positions."
         )
     try:
@@ -59,7 +59,7 @@ def read_sheets(content: bytes) -> list[list[Row]]:
         finally:
             book.close()
     except _DAMAGED as fault:
-        raise ImportFileError(f"The spreadsheet is damaged ({type(fault).__name__}). {_WAY_OUT}") from None
+        raise UploadArchiveError(f"The spreadsheet is damaged ({type(fault).__name__}). {_WAY_OUT}") from None
 
 
 def _refuse_dangerous(archive: zipfile.ZipFile) -> None:
@@ -67,21 +67,23 @@ def _refuse_dangerous(archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
     unpacked, packed = sum(m.file_size for m in members), sum(m.compress_size for m in members)
     if len(members) > MOST_MEMBERS or unpacked > MOST_BYTES or unpacked > MOST_RATIO * max(packed, 1):
-        raise ImportFileError(
+        raise UploadArchiveError(
             f"The spreadsheet holds {len(members)} parts and unpacks to {unpacked / 1_048_576:,.0f} MB; at most "
             f"{MOST_MEMBERS} parts, 50 MB and {MOST_RATIO} times its size are read. {_WAY_OUT}"
         )
     names = [member.filename for member in members]
     if _WORKBOOK not in names:
-        raise ImportFileError(f"The file is a zip archive, not a spreadsheet (.xlsx). {_WAY_OUT}")
+        raise UploadTypeError(f"The file is a zip archive, not a spreadsheet (.xlsx). {_WAY_OUT}")
     active = [name for name in names if _ACTIVE.search(name) and not _HARMLESS.search(name)]
     if active or any(member.flag_bits & 1 for member in members):
         what = active[0][:60] if active else "a password"
-        raise ImportFileError(f"The spreadsheet has macros, links to other files or protection ({what!a}). {_WAY_OUT}")
+        raise UploadArchiveError(
+            f"The spreadsheet has macros, links to other files or protection ({what!a}). {_WAY_OUT}"
+        )
     for name in names:
         part = archive.read(name) if name.endswith((".xml", ".rels", ".vml")) else b""
         if part.startswith((b"\xff\xfe", b"\xfe\xff")) or any(declared in part for declared in _DECLARES):
-            raise ImportFileError(f"A part of the spreadsheet ({name[:60]!a}) declares a document type. {_WAY_OUT}")
+            raise UploadArchiveError(f"A part of the spreadsheet ({name[:60]!a}) declares a document type. {_WAY_OUT}")
 
 
 def _rows(sheet: object) -> list[Row]:
@@ -89,7 +91,7 @@ def _rows(sheet: object) -> list[Row]:
     values = sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS + 1, values_only=True)  # type: ignore[attr-defined]
     cells = [tuple(_text(value) for value in row) for row in values]
     if len(cells) > MOST_ROWS or any(len(row) > MOST_COLUMNS and row[MOST_COLUMNS] for row in cells):
-        raise ImportFileError(
+        raise UploadTooLargeError(
             f"A sheet has more than {MOST_ROWS:,} rows or {MOST_COLUMNS} columns. Export only the positions."
         )
     width = max((place + 1 for row in cells for place, cell in enumerate(row) if cell), default=0)
