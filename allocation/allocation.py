@@ -6,11 +6,14 @@ interface consumes, answers with a dictionary instead.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from allocation.accounts import Accounts
+from allocation.base_currency import in_base_currency
 from allocation.errors import AllocationError, HoldingError, TargetError
+from allocation.fx_guard import refuse_old_rates
 from allocation.market import Market
 from allocation.model import Account, Portfolio, Position
 from allocation.money import Number, plain, to_decimal
@@ -46,18 +49,28 @@ def plan_for(
     *,
     cash_flow: Decimal = Decimal(0),
     rules: Rules | None = None,
+    now: datetime | None = None,
 ) -> TradePlan:
-    """The plan for the selected account at the best prices known now; no network. Lines locked in the target stay."""
+    """The plan for the selected account at the best prices and rates known now; no network. Locked lines stay.
+
+    Raises:
+        MissingRateError: there is money or a price in a currency without a rate.
+        StaleRateError: a rate that is needed is more than three business days old.
+    """
     portfolio = session.accounts.get_portfolio()
     wanted = target or session.accounts.get_target_allocation()
     if wanted is None:
         raise TargetError(f"{portfolio.account.name} has no target yet. Set one on the Rebalance page.", ("target",))
     wanted = wanted.spelled_as(portfolio.symbols)
-    symbols = dict.fromkeys((*portfolio.symbols, *wanted.weights))
-    quotes = session.market.known(symbols, portfolio, session.store.manual_prices(session.user.id))
-    given = rules or Rules()
+    named = (*wanted.weights, *wanted.locked)
+    symbols = dict.fromkeys((*portfolio.symbols, *named))
+    at_hand = session.market.at_hand(symbols, portfolio, session.store.manual_prices(session.user.id))
+    told = in_base_currency(portfolio, at_hand.quotes, at_hand.rates, named)
+    told.refuse_unrated()
+    refuse_old_rates(told.rates.values(), now or datetime.now(UTC))
+    given = told.adapt(rules or Rules())
     kept = replace(given, lock=given.lock | wanted.locked)
-    return plan_trades(portfolio, wanted, {s: q.price for s, q in quotes.items()}, kept, cash_flow)
+    return plan_trades(told.portfolio, wanted, told.prices, kept, cash_flow)
 
 
 def calculate_allocation(

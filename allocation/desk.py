@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from types import MappingProxyType
 
+from allocation.base_currency import NO_RATES, in_base_currency
+from allocation.currencies import Rate, Rates
 from allocation.errors import (
     DuplicateSymbolError,
     EmptyPortfolioError,
@@ -56,7 +58,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class DeskLine:
-    """One security on the desk. Weights are fractions of the whole; None where they are not known or not set."""
+    """One security or currency on the desk. Weights are fractions of the whole; None where they are not known or not set.
+
+    Attributes:
+        quote: its price, in the price's own currency; a currency has none.
+        rate: at which the price, or the currency itself, is told in the account's currency; None where it needs none.
+        value: in the account's currency.
+    """
 
     symbol: str
     name: str
@@ -68,6 +76,7 @@ class DeskLine:
     after: Decimal | None
     trade: Decimal
     locked: bool
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,28 +286,43 @@ def _equal_parts(amount: Decimal, count: int) -> list[Decimal]:
 
 
 def desk_lines(
-    portfolio: Portfolio, draft: Draft, quotes: Mapping[str, Quote], plan: TradePlan | None = None
+    portfolio: Portfolio,
+    draft: Draft,
+    quotes: Mapping[str, Quote],
+    plan: TradePlan | None = None,
+    rates: Rates = NO_RATES,
 ) -> tuple[DeskLine, ...]:
-    """The lines of the desk in `desk_symbols` order; without a plan, nothing is said about after and trade."""
-    valuation = value_portfolio(portfolio, quotes)
-    held = {p.symbol: p for p in portfolio.positions}
+    """The lines of the desk in `desk_symbols` order; without a plan, nothing is said about after and trade.
+
+    A currency is a line of its own once it has a target or a lock; before, its money is in the cash.
+    """
+    wanted = named_in(draft)
+    told = in_base_currency(portfolio, quotes, rates, wanted)
+    valuation = value_portfolio(portfolio, quotes, rates, wanted)
+    held = {p.symbol: p for p in told.portfolio.positions}
 
     def line(symbol: str) -> DeskLine:
-        position, percent = held.get(symbol), draft.percents.get(symbol)
+        position, percent, quote = held.get(symbol), draft.percents.get(symbol), quotes.get(symbol)
         return DeskLine(
             symbol=symbol,
             name=position.name if position else "",
             quantity=position.quantity if position else Decimal(0),
-            quote=quotes.get(symbol),
+            quote=quote,
             value=valuation.values.get(symbol) if position else Decimal(0),
             current=_current_weight(symbol, position, valuation, plan),
             target=_as_weight(percent),
             after=plan.after.weights.get(symbol) if plan else None,
             trade=plan.shares.get(symbol, Decimal(0)) if plan else Decimal(0),
             locked=symbol in draft.locked,
+            rate=told.rates.get(quote.currency if quote else symbol),
         )
 
     return tuple(map(line, desk_symbols(portfolio, draft)))
+
+
+def named_in(draft: Draft) -> tuple[str, ...]:
+    """The symbols with a target or a lock: a currency among them is a line of its own."""
+    return tuple(dict.fromkeys((*draft.percents, *sorted(draft.locked))))
 
 
 def with_targets_of(lines: Iterable[DeskLine], base: Draft) -> tuple[DeskLine, ...]:

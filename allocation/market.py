@@ -1,17 +1,27 @@
 """Prices for whoever asks: the best quote known for each symbol, and a refresh from the network when told to."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from functools import partial
 from threading import Lock
 from time import monotonic
 
+from allocation.base_currency import currency_lines
 from allocation.currencies import Rates
 from allocation.errors import MissingPriceError
 from allocation.exchanges import Weekdays, exchange_of
 from allocation.flights import Flights
 from allocation.fx_guard import rate_way_out, refuse_rate
-from allocation.guard import DoubtfulPriceError, PriceCode, refuse_leap, refuse_old, way_out
+from allocation.guard import (
+    MOST_SESSIONS_MISSED,
+    DoubtfulPriceError,
+    PriceCode,
+    refuse_leap,
+    refuse_old,
+    too_old,
+    way_out,
+)
 from allocation.model import Portfolio, PriceSource, Quote
 from allocation.pairs import RateAnswer, pair_of, pair_symbols, rate_of, rates_at_hand
 from allocation.ports import (
@@ -54,6 +64,14 @@ def get_current_prices(symbols: Iterable[str], source: QuoteSource) -> dict[str,
     if answer.failures:
         raise MissingPriceError(answer.failures, failure_sentences(answer.failures))
     return dict(answer.quotes)
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """The best quotes at hand, each in its own currency, and the rates that tell them in the account's."""
+
+    quotes: Mapping[str, Quote]
+    rates: Rates
 
 
 class Market:
@@ -112,14 +130,48 @@ class Market:
         currency = portfolio.account.currency
         return self._best(symbols, portfolio, manual, order, now, lambda quote: quote.currency == currency)
 
-    def in_another_currency(
-        self, symbols: Iterable[str], portfolio: Portfolio, manual: Mapping[str, Quote]
-    ) -> dict[str, Quote]:
-        """The best quote of each symbol that has quotes, but none in the account's currency; nothing is converted."""
-        wanted = tuple(symbols)
-        known = self.known(wanted, portfolio, manual)
-        rest = [symbol for symbol in wanted if symbol not in known]
-        return self._best(rest, portfolio, manual, DEFAULT_ORDER, None, lambda _: True)
+    def at_hand(
+        self,
+        symbols: Iterable[str],
+        portfolio: Portfolio,
+        manual: Mapping[str, Quote],
+        order: PriceOrder = DEFAULT_ORDER,
+        now: datetime | None = None,
+    ) -> AtHand:
+        """What these lines and the account's money are told with: quotes in any currency, and the rates for all of them.
+
+        A quote whose currency has a rate goes before one without. A symbol that means a currency has a rate, and no quote.
+        """
+        base, wanted = portfolio.account.currency, tuple(dict.fromkeys(symbols))
+        lines = currency_lines(portfolio, wanted)
+        securities = [symbol for symbol in wanted if symbol not in lines]
+        met = [q.currency for quotes in self._candidates(securities, portfolio, manual).values() for q in quotes]
+        rates = self.rates((*met, *portfolio.balances, *lines), base, manual).rates
+        best = partial(self._best, portfolio=portfolio, manual=manual, order=order, now=now)
+        told = best(securities, counts=lambda quote: rates.knows(quote.currency, base))
+        rest = best([symbol for symbol in securities if symbol not in told], counts=lambda _: True)
+        return AtHand({**told, **rest}, rates)
+
+    def too_old(
+        self,
+        symbols: Iterable[str],
+        portfolio: Portfolio,
+        manual: Mapping[str, Quote],
+        now: datetime,
+        order: PriceOrder = DEFAULT_ORDER,
+    ) -> dict[str, QuoteFailure]:
+        """Why a symbol whose last price is known has none to use: it was fetched too many sessions ago."""
+        last = self._chosen(symbols, portfolio, manual, order, now)
+        return {
+            symbol: _grown_old(quote, self._missed(quote, now))
+            for symbol, quote in last.items()
+            if self._is_too_old(quote, now)
+        }
+
+    def split_since(self, portfolio: Portfolio, answer: QuoteAnswer, now: datetime) -> dict[str, QuoteFailure]:
+        """Why a holding cannot be told by its new price: it was split since. Asks where a price has moved far."""
+        refused = {s: f.readings[0] for s, f in answer.failures.items() if f.code == PriceCode.JUMP and f.readings}
+        return self._splits.look(portfolio, {**refused, **answer.quotes}, now)
 
     def rates(self, currencies: Iterable[str], base: str, manual: Mapping[str, Quote] | None = None) -> RateAnswer:
         """The rates at hand that tell money of these currencies in one: by hand, else the newest known.
@@ -129,7 +181,8 @@ class Market:
         """
         codes = tuple(dict.fromkeys((*currencies, base)))
         reference = self._reference.rates(codes) if self._reference else ()
-        return rates_at_hand(codes, base, (manual or {}, self._recent.load(pair_symbols(codes, base))), reference)
+        places = (manual or {}, self._recent.load(pair_symbols(codes, base)), self._samples)
+        return rates_at_hand(codes, base, places, reference)
 
     def sessions_missed(self, quotes: Iterable[Quote], now: datetime) -> dict[str, int]:
         """By symbol, how many sessions of its exchange began after a price was struck and are over by now."""
@@ -244,12 +297,36 @@ class Market:
         now: datetime | None,
         counts: Callable[[Quote], bool],
     ) -> dict[str, Quote]:
-        moment = now or datetime.now(UTC)
+        """The quotes to use. What was fetched too long ago is not, nor is any but one by hand after a split."""
+        best = self._chosen(symbols, portfolio, manual, order, now, counts)
+        split = self._splits.since(portfolio, best)
+        return {
+            symbol: quote
+            for symbol, quote in best.items()
+            if quote.source == PriceSource.MANUAL or not (symbol in split or self._is_too_old(quote, now))
+        }
+
+    def _chosen(
+        self,
+        symbols: Iterable[str],
+        portfolio: Portfolio,
+        manual: Mapping[str, Quote],
+        order: PriceOrder,
+        now: datetime | None,
+        counts: Callable[[Quote], bool] = lambda _: True,
+    ) -> dict[str, Quote]:
         best = {
-            symbol: choose_quote(filter(counts, quotes), order, lambda quote: self._is_current(quote, moment))
+            symbol: choose_quote(
+                filter(counts, quotes), order, lambda quote: now is not None and self._is_current(quote, now)
+            )
             for symbol, quotes in self._candidates(symbols, portfolio, manual).items()
         }
         return {symbol: quote for symbol, quote in best.items() if quote is not None}
+
+    def _is_too_old(self, quote: Quote, now: datetime | None) -> bool:
+        """Whether a quote kept from an earlier fetch is one that nobody would accept if it came now."""
+        fetched = quote.source in (PriceSource.YAHOO, PriceSource.ALPACA)
+        return fetched and now is not None and self._missed(quote, now) > MOST_SESSIONS_MISSED
 
     def _is_current(self, quote: Quote, now: datetime, within: timedelta = CURRENT_FOR) -> bool:
         """Whether its exchange has hardly traded since. A file's price has a day and no hour, and counts from midnight."""
@@ -312,9 +389,19 @@ def _joined(first: QuoteAnswer, second: QuoteAnswer) -> QuoteAnswer:
     return QuoteAnswer({**first.quotes, **second.quotes}, {**first.failures, **second.failures})
 
 
+def _grown_old(quote: Quote, sessions: int) -> QuoteFailure:
+    error = too_old(quote, sessions)
+    message = f"The last price of {quote.symbol} is too old to plan with: {error.message}. {way_out(quote)}"
+    return QuoteFailure(
+        quote.symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=(quote,), source=quote.source
+    )
+
+
 def _doubtful(error: DoubtfulPriceError, source: PriceSource, last: Quote | None) -> QuoteFailure:
     symbol = error.culprits[0]
     pair = pair_of(symbol)
     what, todo = (f"rate for {'/'.join(pair)}", rate_way_out(last)) if pair else (f"price for {symbol}", way_out(last))
     message = f"{source.value.title()} gave no usable {what}: {error.message}. {todo}"
-    return QuoteFailure(symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=error.readings, source=source)
+    return QuoteFailure(
+        symbol, QuoteFault.UNUSABLE, message, PriceCode(error.code), readings=error.readings, source=source
+    )

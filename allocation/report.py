@@ -4,8 +4,11 @@ import csv
 import io
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from allocation.currencies import Rate
+from allocation.model import Quote
 from allocation.trade_plan import LotSale, Snapshot, Trade, TradePlan, WithoutIt
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ CSV_COLUMNS = (
     "reason",
     "plan_id",
 )
+# Added where prices are in several currencies: those before are in the account's own.
+OWN_CURRENCY_COLUMNS = ("own_currency", "own_price", "own_value", "rate", "rate_time", "rate_source")
 FRAME_COLUMNS = tuple(c for c in CSV_COLUMNS if c not in ("currency", "plan_id"))
 
 # A spreadsheet takes text that begins with one of these, or its full-width form, for a formula.
@@ -73,22 +78,34 @@ def trades_frame(plan: TradePlan) -> "pd.DataFrame":
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def trades_csv(plan: TradePlan, currency: str = "", account_names: Mapping[str, str] | None = None) -> str:
+def trades_csv(
+    plan: TradePlan,
+    currency: str = "",
+    account_names: Mapping[str, str] | None = None,
+    quotes: Mapping[str, Quote] | None = None,
+    rates: Mapping[str, Rate] | None = None,
+) -> str:
     """The trades as CSV: a header row, sells first, plain numbers, lines ending in CR LF as RFC 4180 has them.
 
-    An account stands there by the name given for its id, or by the id.
+    An account stands there by the name given for its id, or by the id. Text that a spreadsheet would take for a formula
+    gets a leading apostrophe. Encode as "utf-8-sig" when writing a file, so that a spreadsheet reads account names outside
+    ASCII.
 
-    Text that a spreadsheet would take for a formula gets a leading apostrophe. Encode as "utf-8-sig" when writing a
-    file, so that a spreadsheet reads account names outside ASCII.
+    Args:
+        quotes: the prices the plan was made from, each in its own currency; with rates, columns for them are added.
+        rates: by currency, at what rate they were told in the account's, which is `currency`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(CSV_COLUMNS)
+    columns = (*CSV_COLUMNS, *OWN_CURRENCY_COLUMNS) if rates else CSV_COLUMNS
+    writer.writerow(columns)
     names = account_names or {}
     for trade in plan.trades:
         name = names.get(trade.account, trade.account)
         row = {**_row(trade), "account": name, "currency": currency, "plan_id": plan.plan_id}
-        writer.writerow([_cell(row[column]) for column in CSV_COLUMNS])
+        if rates:
+            row |= _in_own_currency(trade, currency, quotes or {}, rates)
+        writer.writerow([_cell(row[column]) for column in columns])
     return text.getvalue()
 
 
@@ -117,6 +134,23 @@ def _row(trade: Trade) -> dict[str, object]:
         "weight_after": trade.weight_after,
         "lots": lots_in_words(trade),
         "reason": trade.reason,
+    }
+
+
+def _in_own_currency(
+    trade: Trade, base: str, quotes: Mapping[str, Quote], rates: Mapping[str, Rate]
+) -> dict[str, object]:
+    """What the trade comes to in the currency of its price; a currency itself is priced in the account's."""
+    quote = quotes.get(trade.symbol)
+    rate = rates.get(quote.currency if quote else trade.symbol)
+    price = quote.price if quote else trade.price
+    return {
+        "own_currency": quote.currency if quote else base,
+        "own_price": price,
+        "own_value": trade.quantity * price,
+        "rate": rate.price if rate else Decimal(1),
+        "rate_time": rate.time.isoformat(timespec="seconds") if rate else "",
+        "rate_source": rate.source.value if rate else "",
     }
 
 

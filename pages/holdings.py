@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from allocation.errors import MissingPriceError
+from allocation.errors import MissingPriceError, MissingRateError
 from allocation.model import Portfolio, Quote
+from allocation.rate_text import made_of
+from allocation.securities import SecurityFacts
 from allocation.valuation import Valuation, printed_total, total_gain, value_portfolio
+from pages.shared.classes import show_classes
+from pages.shared.currencies import show_currencies
 from pages.shared.look import NOT_KNOWN, account_header, beside_total, count, literal, money, no_account, percent
 from pages.shared.prices import price_panel
 from pages.shared.state import require_session
@@ -30,17 +34,20 @@ def show_page() -> None:
         return
     portfolio = session.accounts.get_portfolio()
     account_header(portfolio)
-    if not (portfolio.positions or portfolio.cash or portfolio.set_aside):
+    if not (portfolio.positions or portfolio.cash or portfolio.balances or portfolio.set_aside):
         show_empty()
         return
     headline = st.container()
-    quotes = price_panel(session, portfolio, portfolio.symbols)
-    valuation = value_portfolio(portfolio, quotes)
+    at_hand = price_panel(session, portfolio, portfolio.symbols)
+    valuation = value_portfolio(portfolio, at_hand.quotes, at_hand.rates)
     with headline:
         show_headline(portfolio, valuation)
     if portfolio.positions:
-        show_positions(portfolio, valuation, quotes)
-        show_lots(portfolio, quotes)
+        known = session.store.security_facts(session.user.id)
+        show_positions(portfolio, valuation, at_hand.quotes, known)
+        show_lots(portfolio, valuation)
+        show_classes(session, portfolio, valuation)
+    show_currencies(session, portfolio, valuation.rates, valuation.unrated)
     show_set_aside(portfolio)
 
 
@@ -54,29 +61,40 @@ def show_empty() -> None:
 
 def show_headline(portfolio: Portfolio, valuation: Valuation) -> None:
     """The sums; a line without a price is named and not counted."""
-    currency = portfolio.account.currency
+    currency, parts = portfolio.account.currency, cash_made_of(portfolio)
+    unknown = valuation.unpriced or valuation.unrated
     figures = {
-        "Total" if not valuation.unpriced else "Total of what has a price": money(
-            printed_total(portfolio, valuation), currency
-        ),
+        "Total" if not unknown else "Total of what has a price": money(printed_total(portfolio, valuation), currency),
         "Cash": money(valuation.cash, currency),
         "Positions": str(len(portfolio.positions)),
         "Unrealised gain": money(total_gain(portfolio, valuation), currency),
     }
     with st.container(horizontal=True, key="holdings-headline"):
         for label, figure in figures.items():
-            st.metric(label, literal(figure), border=True)
+            st.metric(label, literal(figure), border=True, help=literal(parts) if label == "Cash" and parts else None)
     if beside := beside_total(portfolio, valuation):
         st.caption(literal(beside))
-    if valuation.unpriced:
+    if valuation.unrated:
+        pairs = [f"{code}/{currency}" for code in valuation.unrated]
+        st.warning(literal(str(MissingRateError(pairs))), icon=":material/currency_exchange:")
+    elif valuation.unpriced:
         st.warning(literal(str(MissingPriceError(valuation.unpriced))), icon=":material/price_change:")
 
 
-def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote]) -> None:
+def cash_made_of(portfolio: Portfolio) -> str:
+    """What the cash is made of, where it is in several currencies; else empty."""
+    if not portfolio.balances:
+        return ""
+    return f"Made of {made_of({portfolio.account.currency: portfolio.cash, **portfolio.balances})}, at the rates below."
+
+
+def show_positions(
+    portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote], known: Mapping[str, SecurityFacts]
+) -> None:
     """The table of positions, with cash beneath."""
     currency = portfolio.account.currency
     st.dataframe(
-        holdings_frame(portfolio, valuation, quotes, datetime.now(UTC)),
+        holdings_frame(portfolio, valuation, quotes, datetime.now(UTC), known),
         key="holdings.positions",
         hide_index=True,
         column_config=holdings_columns(portfolio, valuation, quotes),
@@ -85,13 +103,14 @@ def show_positions(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[s
         placeholder=NOT_KNOWN,
         alt="Positions of the account with value, weight, gain and the source of each price",
     )
-    cash = f"**Cash** · {literal(money(portfolio.cash, currency))} · {percent(valuation.cash_weight)}"
-    st.markdown(f":material/payments: {cash}")
+    cash = f"**Cash** · {literal(money(valuation.cash, currency))} · {percent(valuation.cash_weight)}"
+    parts = f" · {literal(cash_made_of(portfolio))}" if portfolio.balances else ""
+    st.markdown(f":material/payments: {cash}{parts}")
 
 
-def show_lots(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> None:
+def show_lots(portfolio: Portfolio, valuation: Valuation) -> None:
     """The tax lots behind the positions, where the account knows them."""
-    lots = lots_frame(portfolio, quotes)
+    lots = lots_frame(portfolio, valuation)
     if not len(lots):
         return
     with st.expander(f"Lots: {count(len(lots), 'purchase')}", icon=":material/layers:"):

@@ -8,11 +8,14 @@ import streamlit as st
 from allocation import desk
 from allocation.allocation import Session
 from allocation.choices import Choices
+from allocation.conversions import Settlement
 from allocation.desk import DeskLine
 from allocation.errors import AccountNotFoundError
 from allocation.figures import weights_figure
 from allocation.model import Portfolio
+from allocation.rate_text import made_of
 from allocation.trade_plan import TradePlan
+from pages.shared.currencies import show_currencies
 from pages.shared.downloads import show_downloads
 from pages.shared.drafts import keep_draft
 from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
@@ -100,8 +103,9 @@ def show_account(session: Session) -> None:
     keep_draft(session.user, view.bench, edited=view.edited)
     show_target_bar(view)
     plan, refusal = try_plan(view, chosen)
+    settlement = view.settlement(plan, chosen.cash_flow) if plan else None
     with headline:
-        show_headline(view, plan, refusal)
+        show_headline(view, plan, refusal, settlement)
     if plan is not None:
         proof.caption(proof_text(plan, view.account.currency))
     lines = view.lines(plan)
@@ -109,6 +113,8 @@ def show_account(session: Session) -> None:
     show_deliberate(lines, chosen, plan)
     if plan is not None:
         show_trades(view, plan, chosen)
+    told = view.told
+    show_currencies(session, view.portfolio, told.rates, told.unrated, settlement)
     show_set_aside(view.portfolio)
     tell_aside()  # what a button of the desk had to say: in a fragment a callback shows nothing itself
 
@@ -116,7 +122,7 @@ def show_account(session: Session) -> None:
 # ── Headline ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
+def show_headline(view: View, plan: TradePlan | None, refusal: str, settlement: Settlement | None) -> None:
     """What it comes to in one row, and how sure it is; or why there is no plan."""
     if plan is None:
         st.error(literal(refusal), title="No plan", icon=":material/block:")
@@ -129,11 +135,22 @@ def show_headline(view: View, plan: TradePlan | None, refusal: str) -> None:
         "Cash left": money(plan.after.cash, currency),
         "Trades": str(plan.totals.trades),
     }
+    help_texts = (
+        _HEADLINE_HELP
+        if settlement is None
+        else {**_HEADLINE_HELP, "Cash left": cash_left_text(settlement, view.told.lines)}
+    )
     with st.container(horizontal=True, key="rebalance-headline"):
         for label, figure in figures.items():
-            st.metric(label, literal(figure), border=True, help=_HEADLINE_HELP.get(label))
+            st.metric(label, literal(figure), border=True, help=help_texts.get(label))
     if beside := beside_plan_text(view, plan):
         st.caption(literal(beside))
+
+
+def cash_left_text(settlement: Settlement, lines: tuple[str, ...]) -> str:
+    """What the cash that is left is made of, once the trades are paid for; a currency with a target is none of it."""
+    left = made_of({code: cash for code, cash in settlement.after.items() if code not in lines})
+    return f"Made of {literal(left)}." if left else "No cash in any currency."
 
 
 _HEADLINE_HELP = {
@@ -289,14 +306,14 @@ def show_trades(view: View, plan: TradePlan, chosen: Choices) -> None:
         st.info(no_trades_text(plan, chosen), icon=":material/check_circle:")
         return
     # Above the table: its toolbar, which comes up there under the pointer, would lie on the buttons.
-    totals, currency = plan.totals, view.account.currency
+    totals, currency, told = plan.totals, view.account.currency, view.told
     sums = f"Sell {money(totals.sells, currency)} · buy {money(totals.buys, currency)}"
     st.caption(literal(f"{count(totals.trades, 'trade')} · {sums} · {CALCULATED}"))
     st.dataframe(
-        trades_frame(plan),
+        trades_frame(plan, view.quotes, told.rates),
         key="rebalance.trades",
         hide_index=True,
-        column_config=trades_columns(plan, view.account.currency),
+        column_config=trades_columns(plan, view.account.currency, several=bool(told.rates)),
         row_height=ROW_HEIGHT,
         height=grid_height(len(plan.trades), 24),
         alt="Trades of the plan, sells first",

@@ -33,7 +33,8 @@ class Format:
 
 
 def _csv(decision: Decision, _: Terms) -> bytes:
-    text = trades_csv(decision.plan, decision.account.currency, {decision.account.id: decision.account_label})
+    names, rates = {decision.account.id: decision.account_label}, {rate.base: rate for rate in decision.rates}
+    text = trades_csv(decision.plan, decision.account.currency, names, decision.quotes, rates)
     return text.encode("utf-8-sig")  # so that a spreadsheet reads names outside ASCII
 
 

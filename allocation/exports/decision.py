@@ -23,7 +23,7 @@ class Decision:
 
     Attributes:
         quotes: by symbol, the price each line was planned at, in the security's own currency.
-        rates: the exchange rates that were used; empty in one currency.
+        rates: the exchange rates that were used, each of a currency in the account's own; empty in one currency.
         cash_flow: money put in (+) or taken out (−), in the account's currency.
         made_at: timezone-aware.
         number_shown: whether the account's number may stand in a file; not in one for whoever only shares the account.
@@ -41,9 +41,15 @@ class Decision:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quotes", MappingProxyType(dict(self.quotes)))
-        unpriced = tuple(trade.symbol for trade in self.plan.trades if trade.symbol not in self.quotes)
+        known = self.quotes.keys() | {rate.base for rate in self.rates}
+        unpriced = tuple(trade.symbol for trade in self.plan.trades if trade.symbol not in known)
         if unpriced:
             raise MissingPriceError(unpriced)
+
+    @property
+    def exchanges(self) -> tuple[Trade, ...]:
+        """The trades in a currency that has a target: money is exchanged, not ordered."""
+        return tuple(trade for trade in self.plan.trades if trade.symbol not in self.quotes)
 
     @property
     def account(self) -> Account:
@@ -90,14 +96,15 @@ class Terms:
 
 
 def orders_of(decision: Decision, terms: Terms) -> tuple[Order, ...]:
-    """One order for each trade, sells first as in the plan; ids come from account, plan and line, the same every time.
+    """One order for each trade in a security, sells first as in the plan; ids come from account, plan and line, always the same.
 
     Raises:
         RulesError: a limit outside the United States, where the exchange's price steps are not known here.
     """
     if terms.type == OrderType.LIMIT:
-        _refuse_limits_abroad(decision.quotes[trade.symbol] for trade in decision.plan.trades)
-    return tuple(_order(decision, terms, line, trade) for line, trade in enumerate(decision.plan.trades))
+        _refuse_limits_abroad(quote for trade in decision.plan.trades if (quote := decision.quotes.get(trade.symbol)))
+    in_order = enumerate(decision.plan.trades)
+    return tuple(_order(decision, terms, line, trade) for line, trade in in_order if trade.symbol in decision.quotes)
 
 
 def limit_price(price: Decimal, side: Side) -> Decimal:

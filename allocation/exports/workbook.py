@@ -187,15 +187,15 @@ def _write_trades(book: "Workbook", decision: Decision) -> None:
 
 
 def _trade(decision: Decision, trade: Trade) -> Row:
-    quote = decision.quotes[trade.symbol]
+    quote = decision.quotes.get(trade.symbol)
     return (
         decision.account_label,
         trade.side.value,
         trade.symbol,
         decision.names.get(trade.symbol, ""),
         trade.quantity,
-        quote.price,
-        quote.currency,
+        quote.price if quote else trade.price,
+        quote.currency if quote else decision.account.currency,
         trade.value,
         trade.cost,
         trade.tax,

@@ -6,11 +6,14 @@ import streamlit as st
 
 from allocation.allocation import Session, select_account
 from allocation.authorisation import Role, Verb
-from allocation.errors import AllocationError
+from allocation.errors import AllocationError, listed
 from allocation.imported import LONGEST_NAME
+from allocation.linking import LinkedAccount
 from allocation.model import Account, Portfolio, TaxTreatment
 from allocation.price_text import prices_line
 from allocation.valuation import printed_total, value_portfolio
+from pages.shared.cache import workbench
+from pages.shared.link_card import show_link_actions, show_mode, show_trouble
 from pages.shared.look import beside_total, count, literal, money
 
 TAXED = {
@@ -20,7 +23,7 @@ TAXED = {
 }
 
 
-def show_account(session: Session, account: Account) -> None:
+def show_account(session: Session, account: Account, linked: LinkedAccount | None = None) -> None:
     """One account as a card: what it is, what it is worth, and what can be done with it."""
     portfolio = session.store.portfolio(session.user.id, account.id)
     with st.container(border=True, key=f"accounts-card-{account.id}"):
@@ -29,10 +32,16 @@ def show_account(session: Session, account: Account) -> None:
             st.subheader(literal(account.name), anchor=False)
             st.caption(literal(facts_of(portfolio)))
             show_role(session, account)
+            if linked is not None:
+                show_mode(linked)
         with worth:
             show_worth(session, portfolio)
         with actions, st.container(horizontal=True, horizontal_alignment="right"):
             show_actions(session, account)
+            if linked is not None:
+                show_link_actions(session, account, linked)
+        if linked is not None:
+            show_trouble(session, account, linked)
 
 
 def show_role(session: Session, account: Account) -> None:
@@ -54,12 +63,14 @@ def facts_of(portfolio: Portfolio) -> str:
 
 def show_worth(session: Session, portfolio: Portfolio) -> None:
     """The value at the best prices at hand, with their source and age."""
-    quotes = session.market.known(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
-    valuation = value_portfolio(portfolio, quotes)
+    at_hand = session.market.at_hand(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
+    quotes, valuation = at_hand.quotes, value_portfolio(portfolio, at_hand.quotes, at_hand.rates)
     currency = portfolio.account.currency
     st.markdown(f"**{literal(money(printed_total(portfolio, valuation), currency))}**")
     if beside := beside_total(portfolio, valuation):
         st.caption(literal(beside))
+    if valuation.unrated:
+        st.caption(literal(f"No exchange rate for {listed(valuation.unrated)}: not in the value."))
     now = datetime.now(UTC)
     passed = session.market.sessions_missed(quotes.values(), now)
     st.caption(literal(prices_line(quotes.values(), valuation.unpriced, now, passed)))
@@ -96,7 +107,10 @@ def rename(session: Session, account: Account, name: str) -> None:
 def remove(session: Session, account: Account) -> None:
     """Forget the account; one that another tab removed already is gone all the same."""
     try:
-        session.store.remove_account(session.user.id, account.id)
+        if session.user.demo:
+            session.store.remove_account(session.user.id, account.id)
+        else:
+            workbench().links.remove_account(session.user.id, account.id)
     except AllocationError as error:
         st.error(literal(str(error)))
         return

@@ -137,9 +137,10 @@ def _decision(view: View, plan: TradePlan) -> Decision:
         portfolio,
         target,
         rules,
-        {symbol: view.quotes[symbol] for symbol in view.bench.symbols if symbol in prices},
+        {symbol: view.quotes[symbol] for symbol in view.bench.symbols if symbol in prices and symbol in view.quotes},
         view.now,
         cash_flow,
+        tuple(view.told.rates.values()),
         number_shown=not view.account.owner,
     )
 

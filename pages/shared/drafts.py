@@ -117,7 +117,8 @@ def bench_of(user: User, portfolio: Portfolio, start: Callable[[], Draft | None]
 def holdings_mark(portfolio: Portfolio) -> str:
     """The same for the same holdings, and for no others."""
     held = sorted((symbol, str(quantity)) for symbol, quantity in portfolio.quantities.items())
-    return hashlib.sha256(repr((held, str(portfolio.cash))).encode()).hexdigest()[:16]
+    cash = {portfolio.account.currency: str(portfolio.cash), **{c: str(a) for c, a in portfolio.balances.items()}}
+    return hashlib.sha256(repr((held, cash if portfolio.balances else str(portfolio.cash))).encode()).hexdigest()[:16]
 
 
 def keep_draft(user: User, bench: Bench, *, edited: bool) -> None:

@@ -12,9 +12,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from allocation.allocation import Session
+from allocation.base_currency import currency_lines, foreign_currencies
 from allocation.errors import AllocationError
+from allocation.market import AtHand
 from allocation.model import Portfolio, PriceSource, Quote
 from allocation.money import plain, to_decimal
+from allocation.pairs import pair_of, pair_symbols
 from allocation.ports import QuoteFailure
 from allocation.price_text import currency_remark, failure_sentences, price_age_text, prices_line, stale_remark
 from pages.shared import metrics
@@ -42,8 +45,8 @@ def fetch_once(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -
 
 def price_panel(
     session: Session, portfolio: Portfolio, symbols: Iterable[str], row: DeltaGenerator | None = None
-) -> dict[str, Quote]:
-    """Show the state of these symbols' prices with what can be done about it, and answer with the prices at hand.
+) -> AtHand:
+    """Show the state of these symbols' prices with what can be done about it, and answer with the prices and rates at hand.
 
     It goes into the page's own row, if there is one to share. Starts the run again after it fetched prices, so that
     whatever stands above it is right as well.
@@ -51,22 +54,31 @@ def price_panel(
     wanted = tuple(dict.fromkeys(symbols))
     if fetch_once(session, portfolio, wanted):
         st.rerun()
-    quotes, now = _known(session, portfolio, wanted), datetime.now(UTC)
+    at_hand, now = prices_at_hand(session, portfolio, wanted), datetime.now(UTC)
+    quotes, securities = at_hand.quotes, without_currencies(portfolio, wanted)
     with row or st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
-        missing = tuple(symbol for symbol in wanted if symbol not in quotes)
+        missing = tuple(symbol for symbol in securities if symbol not in quotes)
         line = prices_line(quotes.values(), missing, now, session.market.sessions_missed(quotes.values(), now))
         st.caption(literal(line), width="content" if row else "stretch")
         _refresh_button(session, portfolio, wanted)
         with st.popover("Enter a price", icon=":material/edit:", width="content"):
             _offer_missing(missing)
             _offer_readings(session, portfolio, wanted, now)
-            _price_form(session, portfolio, tuple(dict.fromkeys((*missing, *wanted))), now)
-    _remarks(session, portfolio, wanted, quotes)
-    return quotes
+            _price_form(session, portfolio, tuple(dict.fromkeys((*missing, *securities))), now)
+    _remarks(session, portfolio, wanted, at_hand)
+    return at_hand
 
 
-def _known(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> dict[str, Quote]:
-    return session.market.known(symbols, portfolio, session.store.manual_prices(session.user.id))
+def prices_at_hand(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> AtHand:
+    """The quotes of these symbols and the rates of all their currencies that are known now; no network."""
+    return session.market.at_hand(symbols, portfolio, session.store.manual_prices(session.user.id))
+
+
+def without_currencies(portfolio: Portfolio, symbols: Iterable[str]) -> tuple[str, ...]:
+    """The symbols of securities among these: a currency has a rate, and no price."""
+    every = tuple(symbols)
+    lines = currency_lines(portfolio, every)
+    return tuple(symbol for symbol in every if symbol not in lines)
 
 
 # ── Fetching ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,7 +87,9 @@ def _known(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> 
 def _refresh_button(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> None:
     if not session.market.can_refresh:
         return
-    if st.button("Refresh prices", icon=":material/refresh:", key="prices.refresh", disabled=not symbols):
+    if st.button(
+        "Refresh prices", icon=":material/refresh:", key="prices.refresh", disabled=not (symbols or portfolio.balances)
+    ):
         _fetch(session, portfolio, symbols, force=True)
         st.rerun()
 
@@ -87,22 +101,38 @@ def _never_asked(session: Session, portfolio: Portfolio, symbols: tuple[str, ...
     if asked is None:
         return symbols
     added = tuple(symbol for symbol in symbols if symbol not in asked)
-    known = _known(session, portfolio, added) if added else {}
+    at_hand, base = prices_at_hand(session, portfolio, added), portfolio.account.currency
+    lines = currency_lines(portfolio, added)
+    known = (*at_hand.quotes, *(code for code in lines if at_hand.rates.knows(code, base)))
     return tuple(symbol for symbol in added if symbol not in known)
 
 
 def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, force: bool = False) -> None:
     whose = _whose(session, portfolio)
     with st.spinner("Asking Yahoo for prices …"):
-        known = _known(session, portfolio, symbols)
-        answer = session.market.refresh(symbols, datetime.now(UTC), force=force, known=known)
+        known, lines = _with_pairs(session, portfolio, symbols), currency_lines(portfolio, symbols)
+        answer = session.market.refresh(
+            without_currencies(portfolio, symbols),
+            datetime.now(UTC),
+            force=force,
+            known=known,
+            currencies=(*portfolio.balances, *lines),
+            base=portfolio.account.currency,
+        )
     st.session_state.setdefault(_ASKED, {}).setdefault(whose, set()).update(symbols)
     failures: dict[str, QuoteFailure] = st.session_state.setdefault(_FAILURES, {}).setdefault(whose, {})
-    for symbol in symbols:
+    for symbol in (*symbols, *answer.quotes):
         failures.pop(symbol, None)
     failures.update(answer.failures)
     for failure in answer.failures.values():
         metrics.price_failed(failure.fault)
+
+
+def _with_pairs(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> dict[str, Quote]:
+    """What is known of these symbols, and the rates entered by hand: they may confirm a jump."""
+    by_hand, base = session.store.manual_prices(session.user.id), portfolio.account.currency
+    rates = {symbol: quote for symbol, quote in by_hand.items() if base in (pair_of(symbol) or ())}
+    return {**prices_at_hand(session, portfolio, symbols).quotes, **rates}
 
 
 def _whose(session: Session, portfolio: Portfolio) -> tuple[str, str]:
@@ -112,32 +142,33 @@ def _whose(session: Session, portfolio: Portfolio) -> tuple[str, str]:
 # ── What there is to say ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], quotes: Mapping[str, Quote]) -> None:
-    """What the last fetch could not bring, prices of another currency, and prices that are old."""
-    open_failures = {
-        s: f for s, f in _failed(session, portfolio).items() if s in symbols and not _is_by_hand(quotes.get(s))
-    }
+def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], at_hand: AtHand) -> None:
+    """What the last fetch could not bring, prices of a currency without a rate, and prices that are old."""
+    quotes, base = at_hand.quotes, portfolio.account.currency
+    by_hand = session.store.manual_prices(session.user.id)
+    needed = {*symbols, *pair_symbols(foreign_currencies(portfolio, quotes, symbols), base)}
+    open_failures = {s: f for s, f in _failed(session, portfolio).items() if s in needed and s not in by_hand}
     if open_failures:
         said = literal(" ".join((*failure_sentences(open_failures), "Going on with the prices at hand.")))
-        if any(symbol not in quotes for symbol in open_failures):
+        if any(not _is_at_hand(symbol, at_hand) for symbol in open_failures):
             st.warning(said, icon=":material/cloud_off:")
         else:
             st.caption(f":material/cloud_off: {said}")
-    manual = session.store.manual_prices(session.user.id)
-    foreign = session.market.in_another_currency(symbols, portfolio, manual)
-    if remark := currency_remark(foreign.values(), portfolio.account.currency):
+    foreign = [quote for quote in quotes.values() if not at_hand.rates.knows(quote.currency, base)]
+    if remark := currency_remark(foreign, base):
         st.warning(literal(remark), icon=":material/price_change:")
     if old := stale_remark(quotes.values(), session.market.sessions_missed(quotes.values(), datetime.now(UTC))):
         st.caption(f":material/history: {literal(old)}")
 
 
+def _is_at_hand(symbol: str, at_hand: AtHand) -> bool:
+    pair = pair_of(symbol)
+    return at_hand.rates.knows(*pair) if pair else symbol in at_hand.quotes
+
+
 def _failed(session: Session, portfolio: Portfolio) -> Mapping[str, QuoteFailure]:
     failed: Mapping[str, QuoteFailure] = st.session_state.get(_FAILURES, {}).get(_whose(session, portfolio), {})
     return failed
-
-
-def _is_by_hand(quote: Quote | None) -> bool:
-    return quote is not None and quote.source == PriceSource.MANUAL
 
 
 # ── Prices entered by hand ──────────────────────────────────────────────────────────────────────────────────────────

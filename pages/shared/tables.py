@@ -3,20 +3,25 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.column_config import CheckboxColumn, NumberColumn, ProgressColumn, TextColumn
 
+from allocation.currencies import Rate
 from allocation.desk import DeskLine
 from allocation.model import Portfolio, Quote
 from allocation.money import decimals, plain
 from allocation.price_text import price_age_text
+from allocation.rate_text import rate_age, rate_in_words
+from allocation.securities import SecurityFacts, classes_in_words, facts_of
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, cost_of, gain_of
 from pages.shared.look import CURRENCY_SIGNS, money
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 EDITABLE = ("target", "locked")
 ROW_HEIGHT = 34
 MOST_ROWS_SHOWN = 14
@@ -37,6 +42,8 @@ _DESK_TYPES = {
     **dict.fromkeys(("current", "target", "after", "trade"), "float64"),
     "locked": "bool",
     **dict.fromkeys(("value", "quantity", "price"), "float64"),
+    "currency": "str",
+    "own_value": "float64",
     "name": "str",
     "priced": "str",
 }
@@ -54,21 +61,40 @@ def desk_frame(lines: Iterable[DeskLine], now: datetime) -> pd.DataFrame:
             "locked": line.locked,
             "value": _number(line.value),
             "quantity": float(line.quantity),
-            "price": float(line.quote.price) if line.quote else None,
+            "price": _number(_own_price(line)),
+            "currency": line.quote.currency if line.quote else line.rate.counter if line.rate else "",
+            "own_value": _number(_own_value(line)),
             "name": line.name,
-            "priced": price_age_text(line.quote, now) if line.quote else "no price",
+            "priced": _priced(line.quote, line.rate, now),
         }
         for line in lines
     ]
     return pd.DataFrame(rows, columns=list(_DESK_TYPES)).astype(_DESK_TYPES)
 
 
+def _own_price(line: DeskLine) -> Decimal | None:
+    """The price of a security in its own currency; of a currency, its rate."""
+    return line.quote.price if line.quote else line.rate.price if line.rate else None
+
+
+def _own_value(line: DeskLine) -> Decimal | None:
+    return line.quantity * line.quote.price if line.quote and line.value is not None else line.value
+
+
+def _priced(quote: Quote | None, rate: Rate | None, now: datetime) -> str:
+    """Where a price comes from, and the rate it was told at."""
+    if quote is None:
+        return rate_age(rate, now) if rate else "no price"
+    return price_age_text(quote, now) + (f" · {rate_in_words(rate)} ({rate_age(rate, now)})" if rate else "")
+
+
 def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
     """The columns of the desk, the decision first: on a phone it is what fits."""
     every = tuple(lines)
     finest = max((decimals(line.target.scaleb(2)) for line in every if line.target is not None), default=2)
-    prices = [line.quote.price for line in every if line.quote]
+    prices = [price for line in every if (price := _own_price(line)) is not None]
     values = [line.value for line in every if line.value is not None]
+    several = any(line.rate for line in every)
     return {
         "symbol": TextColumn("Symbol", width=66, pinned=True, disabled=True),
         "current": NumberColumn("Current %", width=78, format="%.2f", disabled=True, help=_CURRENT),
@@ -79,14 +105,21 @@ def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
         ),
         "locked": CheckboxColumn("Lock", width=62, help="A locked line is neither bought nor sold."),
         "value": NumberColumn(
-            _titled("Value", currency), width=_fitting(values, 2), format=_money_format(currency), disabled=True
+            _titled("Value", currency, several),
+            width=_fitting(values, 2),
+            format=_money_format(currency),
+            disabled=True,
         ),
         "quantity": NumberColumn("Quantity", width=74, format=_exact([line.quantity for line in every]), disabled=True),
         "price": NumberColumn(
-            "Price", width=_fitting(prices, 2), format=_money_format(currency, prices), disabled=True
+            "Price", width=_fitting(prices, 2), format=_money_format("" if several else currency, prices), disabled=True
         ),
+        "currency": TextColumn("In", width=48, disabled=True, help=_IN) if several else None,
+        "own_value": NumberColumn("Value in it", width=_fitting(values, 2), format=_money_format(""), disabled=True)
+        if several
+        else None,
         "name": TextColumn("Name", width=240, disabled=True),
-        "priced": TextColumn("Price from", width=190, disabled=True),
+        "priced": TextColumn("Price from", width=460 if several else 190, disabled=True),
     }
 
 
@@ -94,20 +127,31 @@ _CURRENT = "Weight now, counting money put in or taken out."
 _TARGET = "Type a percentage. Leave it empty for a holding without a target; 0 sells it."
 _AFTER = "Weight once the trades are done."
 _TRADE = "Units to buy (+) or sell (−)."
+_IN = "The currency of the price. Value and weights are in the account's own."
 
 
 # ── Trades ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def trades_frame(plan: TradePlan) -> pd.DataFrame:
-    """One row per trade in the order of the plan: sells first."""
+def trades_frame(
+    plan: TradePlan, quotes: Mapping[str, Quote] = _NONE, rates: Mapping[str, Rate] = _NONE
+) -> pd.DataFrame:
+    """One row per trade in the order of the plan: sells first.
+
+    Args:
+        quotes: the prices the plan was made from, each in its own currency; needed where there are several.
+        rates: by currency, at what rate they were told in the account's.
+    """
     return pd.DataFrame(
         [
             {
                 "side": trade.side.value.capitalize(),
                 "symbol": trade.symbol,
                 "quantity": float(trade.quantity),
-                "price": float(trade.price),
+                "price": float(quote.price if quote else trade.price),
+                "currency": quote.currency if quote else rate.counter if rate else "",
+                "own_value": float(trade.quantity * quote.price if quote else trade.value),
+                "rate": float(rate.price) if rate else None,
                 "value": float(trade.value),
                 "before": _points(trade.weight_before),
                 "after": _points(trade.weight_after),
@@ -115,18 +159,28 @@ def trades_frame(plan: TradePlan) -> pd.DataFrame:
                 "reason": trade.reason,
             }
             for trade in plan.trades
+            for quote in [quotes.get(trade.symbol)]
+            for rate in [rates.get(quote.currency if quote else trade.symbol)]
         ]
     )
 
 
-def trades_columns(plan: TradePlan, currency: str) -> dict[str, Any]:
-    """The columns of the trade table."""
+def trades_columns(plan: TradePlan, currency: str, several: bool = False) -> dict[str, Any]:
+    """The columns of the trade table.
+
+    Args:
+        several: whether prices are in several currencies.
+    """
+    prices = [t.price for t in plan.trades]
     return {
         "side": TextColumn("Side", width=50),
         "symbol": TextColumn("Symbol", width=72),
         "quantity": NumberColumn("Quantity", width=78, format=_exact([t.quantity for t in plan.trades])),
-        "price": NumberColumn("Price", width=84, format=_money_format(currency, [t.price for t in plan.trades])),
-        "value": NumberColumn(_titled("Value", currency), width=96, format=_money_format(currency)),
+        "price": NumberColumn("Price", width=84, format="%,.4f" if several else _money_format(currency, prices)),
+        "currency": TextColumn("In", width=48, help=_IN) if several else None,
+        "own_value": NumberColumn("Value in it", width=104, format="%,.2f") if several else None,
+        "rate": NumberColumn("Rate", width=84, format="%.6g") if several else None,
+        "value": NumberColumn(_titled("Value", currency, several), width=96, format=_money_format(currency)),
         "before": NumberColumn("Current %", width=84, format="%.2f"),
         "after": NumberColumn("After %", width=72, format="%.2f"),
         "target": NumberColumn("Target %", width=76, format="%.2f"),
@@ -138,9 +192,13 @@ def trades_columns(plan: TradePlan, currency: str) -> dict[str, Any]:
 
 
 def holdings_frame(
-    portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote], now: datetime
+    portfolio: Portfolio,
+    valuation: Valuation,
+    quotes: Mapping[str, Quote],
+    now: datetime,
+    known: Mapping[str, SecurityFacts] = _NONE,
 ) -> pd.DataFrame:
-    """One row per position; the gain only where the cost is known."""
+    """One row per position; the gain only where the cost is known, the class only where somebody said it."""
     rows = []
     for position in portfolio.positions:
         quote, value = quotes.get(position.symbol), valuation.values.get(position.symbol)
@@ -152,10 +210,13 @@ def holdings_frame(
                 "weight": _points(valuation.weight(position.symbol)),
                 "quantity": float(position.quantity),
                 "price": float(quote.price) if quote else None,
+                "currency": quote.currency if quote else "",
+                "own_value": float(position.quantity * quote.price) if quote else None,
                 "gain": _number(gain),
                 "gain_percent": _points(gain / cost) if gain is not None and cost else None,
                 "name": position.name,
-                "priced": price_age_text(quote, now) if quote else "no price",
+                "class": classes_in_words(facts_of(position.symbol, known)) or "not known",
+                "priced": _priced(quote, valuation.rates.get(quote.currency) if quote else None, now),
                 "cost": _number(cost),
             }
         )
@@ -165,24 +226,28 @@ def holdings_frame(
 def holdings_columns(portfolio: Portfolio, valuation: Valuation, quotes: Mapping[str, Quote]) -> dict[str, Any]:
     """The columns of the holdings table; what fits a phone comes first."""
     currency = portfolio.account.currency
-    prices = [quotes[symbol].price for symbol in portfolio.symbols if symbol in quotes]
+    held = [quotes[symbol] for symbol in portfolio.symbols if symbol in quotes]
+    prices, several = [quote.price for quote in held], any(quote.currency != currency for quote in held)
     weights = [valuation.weight(symbol) for symbol in portfolio.symbols]
     return {
         "symbol": TextColumn("Symbol", width=76, pinned=True),
-        "value": NumberColumn(_titled("Value", currency), width=104, format=_money_format(currency)),
+        "value": NumberColumn(_titled("Value", currency, several), width=104, format=_money_format(currency)),
         "weight": ProgressColumn("Weight", width=136, format="%.2f %%", min_value=0, max_value=_widest(weights)),
         "quantity": NumberColumn("Quantity", width=78, format=_exact([p.quantity for p in portfolio.positions])),
-        "price": NumberColumn("Price", width=90, format=_money_format(currency, prices)),
+        "price": NumberColumn("Price", width=90, format=_money_format("" if several else currency, prices)),
+        "currency": TextColumn("In", width=48, help=_IN) if several else None,
+        "own_value": NumberColumn("Value in it", width=104, format="%,.2f") if several else None,
         "gain": NumberColumn("Unrealised gain", width=116, format="%+,.2f"),
         "gain_percent": NumberColumn("Gain %", width=78, format="%+.2f"),
         "name": TextColumn("Name", width=190),
-        "priced": TextColumn("Price from", width=160),
+        "class": TextColumn("Class", width=150, help="As it was said under Classes, below; never guessed."),
+        "priced": TextColumn("Price from", width=460 if several else 160),
         "cost": NumberColumn("Cost", width=104, format=_money_format(currency)),
     }
 
 
-def lots_frame(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> pd.DataFrame:
-    """One row per tax lot of every position that has lots."""
+def lots_frame(portfolio: Portfolio, valuation: Valuation) -> pd.DataFrame:
+    """One row per tax lot of every position that has lots; all money in the account's currency."""
     return pd.DataFrame(
         [
             {
@@ -191,10 +256,10 @@ def lots_frame(portfolio: Portfolio, quotes: Mapping[str, Quote]) -> pd.DataFram
                 "quantity": float(lot.quantity),
                 "unit_cost": float(lot.unit_cost),
                 "cost": float(lot.quantity * lot.unit_cost),
-                "gain": _number(lot.quantity * (quote.price - lot.unit_cost)) if quote else None,
+                "gain": None if price is None else float(lot.quantity * (price - lot.unit_cost)),
             }
             for position in portfolio.positions
-            for quote in [quotes.get(position.symbol)]
+            for price in [valuation.prices.get(position.symbol)]
             for lot in position.lots
         ]
     )
@@ -258,8 +323,8 @@ def _fitting(numbers: Iterable[Decimal], places: int) -> int:
     return max(66, 16 + 7 * (longest + 1))
 
 
-def _titled(title: str, currency: str) -> str:
-    return title if currency in CURRENCY_SIGNS else f"{title} ({currency})"
+def _titled(title: str, currency: str, several: bool = False) -> str:
+    return title if currency in CURRENCY_SIGNS and not several else f"{title} ({currency})"
 
 
 def _widest(weights: Iterable[Decimal | None]) -> float:

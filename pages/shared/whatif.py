@@ -9,9 +9,13 @@ import streamlit as st
 
 from allocation import authorisation, desk
 from allocation.allocation import Session
+from allocation.base_currency import InBase, in_base_currency
 from allocation.choices import Choices
+from allocation.conversions import Settlement, settle
 from allocation.desk import DeskLine, Draft
 from allocation.errors import AllocationError, MissingPriceError, TargetError
+from allocation.fx_guard import refuse_old_rates
+from allocation.market import AtHand
 from allocation.model import Account, Portfolio, Quote
 from allocation.plan import plan_trades
 from allocation.rules import Rules
@@ -33,7 +37,7 @@ class View:
 
     portfolio: Portfolio
     saved: TargetAllocation | None
-    quotes: Mapping[str, Quote]
+    at_hand: AtHand
     valuation: Valuation
     bench: Bench
     now: datetime
@@ -43,6 +47,16 @@ class View:
     def account(self) -> Account:
         """The account on the desk."""
         return self.portfolio.account
+
+    @property
+    def quotes(self) -> Mapping[str, Quote]:
+        """The prices at hand, each in its own currency."""
+        return self.at_hand.quotes
+
+    @property
+    def told(self) -> InBase:
+        """The account in its own currency, with the currencies that have a target as lines."""
+        return in_base_currency(self.portfolio, self.quotes, self.at_hand.rates, desk.named_in(self.bench.draft))
 
     @property
     def unsaved(self) -> bool:
@@ -57,7 +71,14 @@ class View:
 
     def lines(self, plan: TradePlan | None) -> tuple[DeskLine, ...]:
         """The lines as they are drafted and, with a plan, what becomes of them."""
-        return desk.desk_lines(self.portfolio, self.bench.draft, self.quotes, plan)
+        return desk.desk_lines(self.portfolio, self.bench.draft, self.quotes, plan, self.at_hand.rates)
+
+    def settlement(self, plan: TradePlan, cash_flow: Decimal) -> Settlement | None:
+        """The exchanges that pay for the plan's trades; None where there is one currency only."""
+        told = self.told
+        if not told.rates:
+            return None
+        return settle(plan, self.portfolio, told, self.quotes, self.at_hand.rates, cash_flow)
 
 
 def look_up(session: Session) -> View:
@@ -66,27 +87,27 @@ def look_up(session: Session) -> View:
     saved = kept and kept.spelled_as(portfolio.symbols)
     manual = session.store.manual_prices(session.user.id)
 
-    def quotes_of(symbols: tuple[str, ...]) -> Mapping[str, Quote]:
-        return session.market.known(symbols, portfolio, manual)
+    def known(symbols: tuple[str, ...]) -> AtHand:
+        return session.market.at_hand(symbols, portfolio, manual)
 
-    bench = bench_of(session.user, portfolio, lambda: first_draft(portfolio, saved, quotes_of(portfolio.symbols)))
-    quotes = quotes_of(desk.desk_symbols(portfolio, bench.draft))
+    bench = bench_of(session.user, portfolio, lambda: first_draft(portfolio, saved, known(portfolio.symbols)))
+    at_hand, named = known(desk.desk_symbols(portfolio, bench.draft)), desk.named_in(bench.draft)
     why_not_save = session.accounts.why_not(authorisation.Verb.CHANGE_TARGET)
-    value, now = value_portfolio(portfolio, quotes), datetime.now(UTC)
-    view = View(portfolio, saved, quotes, value, bench, now, why_not_save)
+    value = value_portfolio(portfolio, at_hand.quotes, at_hand.rates, named)
+    view = View(portfolio, saved, at_hand, value, bench, datetime.now(UTC), why_not_save)
     keep_draft(session.user, bench, edited=view.edited)
     return view
 
 
-def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, quotes: Mapping[str, Quote]) -> Draft | None:
+def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, at_hand: AtHand) -> Draft | None:
     """The saved target; before there is one, what the account holds, so that nothing trades until somebody decides.
 
-    None while a holding without a price leaves open what the account holds.
+    None while a holding without a price, or a currency without a rate, leaves open what the account holds.
     """
     if saved is not None:
         return desk.draft_of(saved)
-    valuation = value_portfolio(portfolio, quotes)
-    if valuation.unpriced:
+    valuation = value_portfolio(portfolio, at_hand.quotes, at_hand.rates)
+    if valuation.unpriced or valuation.unrated:
         return None
     if not valuation.values:
         return Draft({})
@@ -99,8 +120,11 @@ def try_plan(view: View, chosen: Choices) -> tuple[TradePlan | None, str]:
         return None, view.bench.mistyped
     try:
         target = desk.target_of(view.bench.draft)
-        prices = {s: quote.price for s, quote in view.quotes.items()}
-        asked = (view.portfolio, target, prices, rules_of(view, chosen, target), chosen.cash_flow)
+        told = view.told
+        told.refuse_unrated()
+        refuse_old_rates(told.rates.values(), view.now)
+        rules = told.adapt(rules_of(view, chosen, target))
+        asked = (told.portfolio, target, dict(told.prices), rules, chosen.cash_flow)
         return view.bench.planned(asked, lambda: _planned(view, asked)), ""
     except AllocationError as error:
         return None, str(error)
@@ -132,8 +156,7 @@ def edit_draft(verb: Verb) -> None:
 
 def from_current(view: View, draft: Draft) -> Draft:
     """Verb: every target as the line stands now."""
-    if view.valuation.unpriced:
-        raise MissingPriceError(view.valuation.unpriced)
+    _refuse_unknown(view)
     return desk.set_from_current(draft, view.bench.symbols, view.valuation.values, view.valuation.cash)
 
 
@@ -149,11 +172,18 @@ def equal_weights(view: View, draft: Draft) -> Draft:
 
 def saved_draft(view: View, _: Draft) -> Draft:
     """Verb: back to what is saved."""
-    draft = first_draft(view.portfolio, view.saved, view.quotes)
+    draft = first_draft(view.portfolio, view.saved, view.at_hand)
     if draft is None:
+        _refuse_unknown(view)
         raise MissingPriceError(view.valuation.unpriced)
     view.bench.first = draft
     return draft
+
+
+def _refuse_unknown(view: View) -> None:
+    view.told.refuse_unrated()
+    if view.valuation.unpriced:
+        raise MissingPriceError(view.valuation.unpriced)
 
 
 def removal_of(symbol: str) -> Verb:

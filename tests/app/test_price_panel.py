@@ -47,7 +47,7 @@ def page() -> None:
     session = require_session()
     portfolio = session.accounts.get_portfolio()
     extra = st.text_input("Extra", key="extra")
-    quotes = price_panel(session, portfolio, [*portfolio.symbols, *filter(None, [extra])])
+    quotes = price_panel(session, portfolio, [*portfolio.symbols, *filter(None, [extra])]).quotes
     st.text("; ".join(f"{symbol} {quote.price}" for symbol, quote in quotes.items()))
 
 

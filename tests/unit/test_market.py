@@ -168,16 +168,37 @@ def test_known_prices_come_from_every_place_and_never_from_the_network() -> None
     assert yahoo.asked == []
 
 
-def test_a_price_in_another_currency_is_no_price_and_says_so() -> None:
+def test_a_price_in_another_currency_without_a_rate_is_no_price_and_says_so() -> None:
     prices, _ = market(quote("VOD.L", "0.8955", currency="GBP"))
     prices.refresh(["VOD.L"], SUNDAY)
 
-    foreign = prices.in_another_currency(["VOD.L"], portfolio(), {})
+    at_hand = prices.at_hand(["VOD.L"], portfolio(), {})
 
     assert prices.known(["VOD.L"], portfolio(), {}) == {}
-    assert currency_remark(foreign.values(), "USD") == (
+    assert not at_hand.rates.knows("GBP", "USD")
+    assert currency_remark(at_hand.quotes.values(), "USD") == (
         "Priced in another currency than the account's USD: VOD.L (GBP). Enter the price in USD by hand."
     )
+
+
+def test_with_its_rate_a_price_in_another_currency_is_as_good_as_any() -> None:
+    prices, _ = market(quote("VOD.L", "0.8955", currency="GBP"), quote("GBPUSD=X", "1.25"))
+    prices.refresh(["VOD.L"], SUNDAY, currencies=["GBP"], base="USD")
+    in_file = quote("VOD.L", "1.13", FILE, FRIDAY_CLOSE - timedelta(days=1))
+
+    at_hand = prices.at_hand(["VOD.L"], portfolio(Position("VOD.L", Decimal(1), quote=in_file)), {})
+
+    assert (at_hand.quotes["VOD.L"].currency, at_hand.rates.price("GBP", "USD")) == ("GBP", Decimal("1.25"))
+
+
+def test_a_symbol_that_means_a_currency_has_a_rate_and_no_quote() -> None:
+    prices, _ = market(quote("EUR"), quote("EURUSD=X", "1.0624"))
+    prices.refresh(["EUR", "EURUSD=X"], SUNDAY)
+
+    at_hand = prices.at_hand(["EUR"], portfolio(), {})
+
+    assert at_hand.quotes == {}
+    assert at_hand.rates.price("EUR", "USD") == Decimal("1.0624")
 
 
 def test_a_worse_source_in_the_right_currency_is_used() -> None:
@@ -191,10 +212,6 @@ def test_a_worse_source_in_the_right_currency_is_used() -> None:
 
 
 def test_prices_in_the_account_currency_need_no_remark() -> None:
-    prices, _ = market(quote("VTI"))
-    prices.refresh(["VTI"], SUNDAY)
-
-    assert prices.in_another_currency(["VTI", "NOPE"], portfolio(), {}) == {}
     assert currency_remark([quote("VTI")], "USD") == ""
 
 
