@@ -23,7 +23,7 @@ from allocation.securities import (
 )
 from allocation.valuation import Valuation
 from pages.shared.look import CURRENCY_SIGNS, count, literal
-from pages.shared.state import remark, require_session
+from pages.shared.state import remark, require_session, signed_in
 from pages.shared.tables import ROW_HEIGHT, grid_height
 
 
@@ -44,6 +44,7 @@ class _Typed:
 
 _SOURCES = {FactsSource.USER: "yours", FactsSource.SAMPLE: "sample"}
 _CASH = "Cash in the account"
+_OPEN = "classes.open"
 
 
 def show_classes(session: Session, portfolio: Portfolio, valuation: Valuation) -> None:
@@ -57,8 +58,9 @@ def show_classes(session: Session, portfolio: Portfolio, valuation: Valuation) -
         else:
             _show_by_class(portfolio, valuation, known)
         _show_securities(portfolio, known)
-        if st.button("Say what a security is", icon=":material/edit:", key="holdings.describe"):
-            _describe()
+        st.button("Say what a security is", icon=":material/edit:", key="holdings.describe", on_click=_open)
+    if st.session_state.get(_OPEN):
+        _describe()
 
 
 def _show_by_class(portfolio: Portfolio, valuation: Valuation, known: Mapping[str, SecurityFacts]) -> None:
@@ -118,7 +120,19 @@ def _row(symbol: str, facts: SecurityFacts | None) -> dict[str, str]:
 # ── Saying it ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@st.dialog("What a security is", icon=":material/category:")
+@signed_in
+def _open() -> None:
+    """Callback: the dialog is open until it is answered or dismissed."""
+    st.session_state[_OPEN] = True
+
+
+@signed_in
+def _close() -> None:
+    """Callback: nothing was saved."""
+    st.session_state.pop(_OPEN, None)
+
+
+@st.dialog("What a security is", icon=":material/category:", on_dismiss=_close)
 def _describe() -> None:
     session = require_session()
     portfolio, known = session.accounts.get_portfolio(), session.store.security_facts(session.user.id)
@@ -129,8 +143,6 @@ def _describe() -> None:
         format_func=lambda symbol: " · ".join(filter(None, (symbol, names.get(symbol)))),
         key="classes.symbol",
     )
-    if symbol is None:
-        return
     facts = facts_of(symbol, known) or SecurityFacts(symbol)
     typed = _form(symbol, facts, known)
     with st.container(horizontal=True):
@@ -158,10 +170,10 @@ def _form(symbol: str, facts: SecurityFacts, known: Mapping[str, SecurityFacts])
     )
     shares = {name: _share(symbol, name, facts, len(classes)) for name in classes}
     if len(classes) > 1:
-        st.caption(f"Together {plain(sum(shares.values()))} %; they have to come to 100 %.")
+        st.caption(f"Together {plain(sum(shares.values(), Decimal(0)))} %; they have to come to 100 %.")
     sector = st.text_input("Sector", facts.sector, max_chars=LONGEST_NAME, key=f"classes.{symbol}.sector")
     region = st.text_input("Region", facts.region, max_chars=LONGEST_NAME, key=f"classes.{symbol}.region")
-    isin = st.text_input("ISIN", facts.isin, max_chars=12, key=f"classes.{symbol}.isin", placeholder="US0378331005")
+    isin = st.text_input("ISIN", facts.isin, max_chars=12, key=f"classes.{symbol}.isin", placeholder="Twelve letters and digits")
     return _Typed(shares, sector, region, isin)
 
 
@@ -185,5 +197,6 @@ def _save(session: Session, symbol: str, typed: _Typed) -> None:
 
 def _done(sentence: str) -> None:
     """Close the dialog; the page says what was done."""
+    st.session_state.pop(_OPEN, None)
     remark(sentence)
     st.rerun()
