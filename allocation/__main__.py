@@ -143,6 +143,12 @@ def _read_rules(name: str) -> Rules:
     return read_request(b'{"accounts": [{}], "target": {"weights": {}}, "rules": ' + text + b"}").to_rules()
 
 
+def _orders(chosen: argparse.Namespace) -> Answer:
+    from allocation.dealing import work_on_orders  # noqa: PLC0415  as above
+
+    return work_on_orders(chosen)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that refuses like the rest of us."""
 
@@ -151,7 +157,8 @@ class _Parser(argparse.ArgumentParser):
             "Commands: plan REQUEST.json, frontier REQUEST.json, least-contribution REQUEST.json, schema, "
             "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE; for whoever runs the app: "
             "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE, support-bundle, "
-            "users list|add|disable|enable|reset-password|reset-second-factor NAME"
+            "users list|add|disable|enable|reset-password|reset-second-factor NAME, "
+            "orders plan|submit|books --store URL --broker URL"
         )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
@@ -195,12 +202,30 @@ def _parser() -> argparse.ArgumentParser:
     users.add_argument("action", choices=("list", "add", "disable", "enable", "reset-password", "reset-second-factor"))
     users.add_argument("name", nargs="?", help="a user name or an id")
     users.set_defaults(command=_users)
+    _add_orders(commands.add_parser("orders", help="plan a batch of orders, submit it, read the books"))
     bundle = commands.add_parser("support-bundle", help="print what a helper needs to know of the app, without secrets")
     bundle.set_defaults(command=_support_bundle)
     backup = commands.add_parser("backup", help="copy the app's running SQLite database to a file")
     backup.add_argument("file", help="a file that does not exist yet")
     backup.set_defaults(command=_backup)
     return parser
+
+
+def _add_orders(orders: argparse.ArgumentParser) -> None:
+    orders.add_argument("action", choices=("plan", "submit", "books"))
+    orders.add_argument("file", nargs="?", help="plan: a request in JSON; holdings and cash are the broker's")
+    orders.add_argument("--store", help="the database's URL")
+    orders.add_argument("--broker", help="the broker's URL; its token is better given as EVENKEEL_BROKER_TOKEN")
+    orders.add_argument("--account", help="the broker's id of the account, where it has several")
+    orders.add_argument("--batch", help="a batch's id; otherwise the latest that is not done")
+    orders.add_argument("--user", default="", help="whose account it is, by user name or id")
+    orders.add_argument("--limits", help="plan: a JSON file with the account's limits, to be kept")
+    orders.add_argument("--type", choices=("market", "limit"), default="market", help="plan: the type of the orders")
+    orders.add_argument("--collar", default="0.01", help="plan: how much worse than its price a limit may be")
+    orders.add_argument("--seconds", type=float, default=300, help="submit: how long to stay with the batch")
+    orders.add_argument("--timeout", type=float, default=15, help="how long the broker may take for one answer")
+    orders.add_argument("--settle", type=float, default=60, help="how long the broker may take to show an order")
+    orders.set_defaults(command=_orders)
 
 
 def _read(name: str) -> bytes:

@@ -103,7 +103,10 @@ class RemoteBroker:
 
     def quotes(self, symbols: Iterable[str]) -> dict[str, Quote]:
         """Its own quotes, for those it has."""
-        query = urlencode({"symbols": ",".join(symbols)})
+        wanted = list(symbols)
+        if not wanted:
+            return {}
+        query = urlencode({"symbols": ",".join(wanted)})
         told = self._fields("the quotes", self._accepted(self._read("/quotes", query)))
         found = (_quote_of(each) for each in told.many("quotes"))
         return {quote.symbol: quote for quote in found}

@@ -29,9 +29,9 @@ LAYERS = {
     "verify": Layer(("verify", "checks"), knows=("core",)),
     "solver": Layer(("solver",), knows=("core",), libraries=("numpy", "scipy", "highspy", "numba")),
     "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
-    "ports": Layer(("ports", "presence", "brokers", "bookkeeping", "linking"), knows=("core",)),
+    "ports": Layer(("ports", "presence", "brokers", "price_history", "bookkeeping", "linking"), knows=("core",)),
     "story": Layer(
-        ("accounts", "drafting", "market", "quote_chain", "price_text", "allocation", "execution", "links"), knows=("core", "ports")
+        ("accounts", "drafting", "market", "quote_chain", "splits", "price_text", "allocation", "execution", "links"), knows=("core", "ports")
     ),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),
@@ -48,7 +48,7 @@ LAYERS = {
         ("settings",), knows=("core", "sign_in"), libraries=("pydantic", "pydantic_settings", "platformdirs")
     ),
     "roots": Layer(
-        ("bootstrap", "upkeep", "support", "users", "__main__", "__init__"),
+        ("bootstrap", "dealing", "upkeep", "support", "users", "__main__", "__init__"),
         knows=(
             "core",
             "verify",
@@ -195,7 +195,7 @@ def test_the_check_of_a_plan_shares_nothing_with_what_made_it() -> None:
 
 
 def test_only_the_composition_root_names_an_adapter() -> None:
-    may = {"allocation.bootstrap", "allocation.upkeep", "allocation.support"}
+    may = {"allocation.dealing", "allocation.bootstrap", "allocation.upkeep", "allocation.support"}
     outside = [ROOT / "app.py", *files(PAGES), *(p for p in files(PACKAGE) if "adapters" not in p.parts)]
     found = [each for path in outside for each in imports_of(path) if each.imported.startswith("allocation.adapters")]
 
