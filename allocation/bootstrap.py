@@ -9,12 +9,15 @@ from allocation.adapters.alpaca_data import AlpacaKeys, AlpacaSource
 from allocation.adapters.alpaca_kind import AlpacaKind, OAuthApp
 from allocation.adapters.demo import demo_store, demo_user
 from allocation.adapters.ecb import EcbRates
+from allocation.adapters.etrade_kind import EtradeKind
+from allocation.adapters.etrade_sign_in import ConsumerKey
 from allocation.adapters.exchange_days import ExchangeDays
 from allocation.adapters.importers import TEMPLATE, look_at, read_accounts, read_mapped
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.paper_kind import PaperKind
 from allocation.adapters.samples import sample_quotes
+from allocation.adapters.snaptrade_kind import SnaptradeKind
 from allocation.adapters.sql.attempts import SqlAttempts
 from allocation.adapters.sql.credentials import SqlCredentials
 from allocation.adapters.sql.database import Database, open_database
@@ -32,6 +35,7 @@ from allocation.adapters.sql.store import SqlStore, utc_now
 from allocation.adapters.sql.teams import SqlTeams
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
+from allocation.brokers import Mode
 from allocation.errors import SettingsError
 from allocation.linking import BrokerKind
 from allocation.links import PAPER, Links

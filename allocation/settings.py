@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     base_url: str | None = None
     alpaca_client_id: str | None = None
     alpaca_client_secret: SecretStr | None = None
+    etrade_consumer_key: SecretStr | None = None
+    etrade_consumer_secret: SecretStr | None = None
     providers: tuple[Provider, ...] = ()
 
     @field_validator("data_dir")
@@ -61,6 +63,14 @@ class Settings(BaseSettings):
     def _both_keys(cls, secret: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
         if (secret is None) != (told.data.get("alpaca_data_key_id") is None):
             msg = "belongs to EVENKEEL_ALPACA_DATA_KEY_ID: set both or neither"
+            raise ValueError(msg)
+        return secret
+
+    @field_validator("etrade_consumer_secret")
+    @classmethod
+    def _both_of_etrade(cls, secret: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
+        if (secret is None) != (told.data.get("etrade_consumer_key") is None):
+            msg = "belongs to EVENKEEL_ETRADE_CONSUMER_KEY: set both or neither"
             raise ValueError(msg)
         return secret
 

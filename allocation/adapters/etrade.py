@@ -70,12 +70,14 @@ class EtradeBroker:
         sign_in_host: str = SIGN_IN_HOST,
         read_seconds: float = 5.0,
         order_seconds: float = 15.0,
+        renewed: Callable[[AccessToken], None] = lambda _: None,
     ) -> None:
         """Speak for a customer who signed in.
 
         Args:
             host: by default that of the key's mode; the two never mix.
             read_seconds: how long E*TRADE has to answer a question; `order_seconds`: an order.
+            renewed: is told of the token whenever it was renewed.
         """
         # Paper is the sandbox, whose answers are samples and not the customer's accounts.
         self.mode: Mode = consumer.mode
@@ -88,6 +90,7 @@ class EtradeBroker:
             sign_in_host=sign_in_host,
             read_seconds=read_seconds,
             order_seconds=order_seconds,
+            renewed=renewed,
         )
         self._sent = SentOrders()
 

@@ -37,6 +37,7 @@ class EtradeLine:
         sign_in_host: str = SIGN_IN_HOST,
         read_seconds: float,
         order_seconds: float,
+        renewed: Callable[[AccessToken], None],
     ) -> None:
         """Open no connection yet; see `EtradeBroker`."""
         self.wire = Wire(NAME, host or HOSTS[consumer.mode], read_seconds=read_seconds, order_seconds=order_seconds)
@@ -44,6 +45,7 @@ class EtradeLine:
         self._token = token
         self._clock = clock
         self._sign_in = EtradeSignIn(consumer, clock, sign_in_host)
+        self._renewed = renewed
         self._lock = threading.Lock()
 
     def read(self, path: str, **query: str) -> Fields | None:
@@ -102,6 +104,7 @@ class EtradeLine:
         renewed = self._sign_in.renew(self._token)
         with self._lock:
             self._token = renewed
+        self._renewed(renewed)
 
 
 def reason_of(answer: Answer) -> str:
