@@ -32,7 +32,7 @@ def price_age_text(quote: Quote, now: datetime) -> str:
     if quote.source == PriceSource.MANUAL:
         return f"entered by hand {_day_text(quote, now)}"
     if quote.source in _NETWORK:
-        return f"{_GROUPS[quote.source]}, {_age_text(quote.time, now)}"
+        return f"{_GROUPS[quote.source]}, {age_text(quote.time, now)}"
     label = "sample price" if quote.source == PriceSource.SAMPLE else "file"
     return f"{label}, {_date_text(quote.time)}"
 
@@ -101,7 +101,7 @@ def failure_sentences(failures: Mapping[str, QuoteFailure]) -> tuple[str, ...]:
 def _group_text(source: PriceSource, quotes: list[Quote], now: datetime) -> str:
     times = [quote.time for quote in quotes]
     if source in _NETWORK:
-        newest, oldest = _age_text(max(times), now), _age_text(min(times), now)
+        newest, oldest = age_text(max(times), now), age_text(min(times), now)
         name = _GROUPS[source]
         return f"{name}, {newest}" if newest == oldest else f"{name}, {newest}, the oldest {oldest}"
     if source == PriceSource.MANUAL:
@@ -118,7 +118,8 @@ def _day_text(quote: Quote, now: datetime) -> str:
     return "yesterday" if day == today - timedelta(days=1) else _date_text(quote.time)
 
 
-def _age_text(time: datetime, now: datetime) -> str:
+def age_text(time: datetime, now: datetime) -> str:
+    """How long ago: "just now", "4 minutes ago", "2 hours ago", and the day when it is longer."""
     minutes = int((now - time).total_seconds() // 60)
     if minutes < 1:
         return "just now"

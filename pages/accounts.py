@@ -23,13 +23,14 @@ from allocation.imported import (
 from allocation.model import Account, Portfolio
 from pages.shared.account_card import TAXED, show_account
 from pages.shared.import_tables import positions_table, problems_table
+from pages.shared.link_card import linked_accounts, show_loose_links
+from pages.shared.link_dialog import SAVED, show_way_to_link
 from pages.shared.look import account_label, count, literal, money
 from pages.shared.state import require_session
 from pages.shared.tables import set_aside_table
 
 LARGEST_MEGABYTES = 5
 _ROUND = "accounts.round"
-_SAVED = "accounts.saved"
 
 
 def show_page() -> None:
@@ -43,11 +44,14 @@ def show_page() -> None:
     if file:
         show_preview(session, file, accounts)
         return
+    show_way_to_link(session)
     if not accounts:
         with welcome:
             show_welcome()
+    linked = linked_accounts(session)
     for account in accounts:
-        show_account(session, account)
+        show_account(session, account, linked.get(account.id))
+    show_loose_links(session, linked)
     show_help(expanded=not accounts)
 
 
@@ -56,7 +60,7 @@ def show_page() -> None:
 
 def show_saved(accounts: tuple[Account, ...]) -> None:
     """What the last import saved, and the way on; said once."""
-    saved = st.session_state.pop(_SAVED, ())
+    saved = st.session_state.pop(SAVED, ())
     names = {account.id: account.name for account in accounts if account.id in saved}
     if names:
         st.success(f"Saved: {literal(', '.join(names.values()))}.", icon=":material/check_circle:")
@@ -68,7 +72,7 @@ def show_welcome() -> None:
     """What somebody without an account does first."""
     st.info(
         "You have no account yet. Download the positions of your account from your broker as a CSV file and choose "
-        "that file below. You see everything that was read before anything is saved.",
+        "that file below, or link a broker. You see everything that was read from a file before anything is saved.",
         icon=":material/waving_hand:",
     )
 
@@ -258,7 +262,7 @@ def save(session: Session, file: ImportedFile, choices: dict[str, Choice]) -> No
 def begin_again(saved: tuple[str, ...]) -> None:
     """Put the file away; the uploader starts empty under a new key."""
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    st.session_state[_SAVED] = saved
+    st.session_state[SAVED] = saved
     st.rerun()
 
 

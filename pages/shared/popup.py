@@ -1,18 +1,30 @@
 """streamlit-oauth's button and pop-up, used only to fetch a provider's answer; nothing it returns is believed here."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
 from streamlit_oauth import OAuth2Component, StreamlitOauthError
 
 from allocation.errors import SignInRefusedError
-from allocation.sign_in.handshake import Handshake
 from pages.shared.browser import browser_key
 from pages.shared.cache import attempts
 
 POPUP_SECONDS = 3.0  # a pop-up that can reach this page does so within a second
 WATCH_SECONDS = 2
+
+
+class Door(Protocol):
+    """What a pop-up opens: an address, and the state that has to come back. A `Handshake` is one."""
+
+    @property
+    def state(self) -> str:
+        """An unguessable text of ours."""
+        ...
+
+    def authorize_url(self, redirect_uri: str) -> str:
+        """The page to open; it answers to `redirect_uri`."""
+        ...
 
 
 class SignInCancelledError(SignInRefusedError):
@@ -32,7 +44,7 @@ class _Courier:
         return {}
 
 
-def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: str) -> Mapping[str, Any] | None:
+def provider_answer(label: str, handshake: Door, redirect_uri: str, key: str) -> Mapping[str, Any] | None:
     """A button; once its pop-up has come back, what the provider answered, unchecked.
 
     Raises:
@@ -68,7 +80,7 @@ def provider_answer(label: str, handshake: Handshake, redirect_uri: str, key: st
     return unless_error(came)
 
 
-def waiting_answer(handshake: Handshake, *, for_seconds: float = 0) -> Mapping[str, Any] | None:
+def waiting_answer(handshake: Door, *, for_seconds: float = 0) -> Mapping[str, Any] | None:
     """What the provider answered to our callback address, unchecked, once it has waited there for so long.
 
     Raises:
@@ -95,7 +107,7 @@ def unless_error(answer: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch_for_answer(handshake: Handshake) -> None:
+def _watch_for_answer(handshake: Door) -> None:
     """Go on without the pop-up when the provider has cut it off from this page."""
     if attempts().holds(handshake.state, browser_key(), for_seconds=POPUP_SECONDS):
         st.rerun()
