@@ -103,11 +103,13 @@ def read_quote(reading: Reading, source: PriceSource, now: datetime) -> Quote:
 def refuse_old(quote: Quote, sessions_missed: int) -> None:
     """Raise where the exchange has been open too often since the price was struck."""
     if sessions_missed > MOST_SESSIONS_MISSED:
-        raise DoubtfulPriceError(
-            PriceCode.STALE,
-            quote.symbol,
-            f"the price of {_money(quote)} is of {_day(quote)}, and its exchange has been open on {sessions_missed} days since",
-        )
+        raise too_old(quote, sessions_missed)
+
+
+def too_old(quote: Quote, sessions_missed: int) -> DoubtfulPriceError:
+    """The refusal of a price that was struck too many sessions ago."""
+    cause = f"the price of {_money(quote)} is of {_day(quote)}, and its exchange has been open on {sessions_missed} days since"
+    return DoubtfulPriceError(PriceCode.STALE, quote.symbol, cause)
 
 
 def refuse_leap(quote: Quote, known: Iterable[Quote]) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import partial
-from threading import Lock
-from time import monotonic
 
 from allocation.base_currency import currency_lines
 from allocation.currencies import Rates
@@ -33,14 +31,16 @@ from allocation.ports import (
     RateSource,
     TradingSessions,
 )
+from allocation.price_history import Histories, NoHistories
 from allocation.price_order import DEFAULT_ORDER, PriceOrder, choose_quote
 from allocation.price_text import failure_sentences
 from allocation.quote_chain import DEADLINE, QuoteChain, refused
+from allocation.recent_quotes import RecentQuotes
+from allocation.splits import SplitWatch
 
 FRESH_FOR = timedelta(seconds=60)  # a quote fetched less than this ago is not fetched again
 CURRENT_FOR = timedelta(minutes=15)  # of trading; many exchanges let the public see prices no sooner
 SHORTEST_SESSION = timedelta(hours=2)  # within it no whole session can have passed
-SECONDS_IN_MEMORY = 30.0  # another process may have written newer quotes to the cache
 
 _SWITCHED_OFF = "Fetching prices is switched off."
 
@@ -86,6 +86,7 @@ class Market:
         reference: RateSource | None = None,
         others: Mapping[PriceSource, QuoteSource] | None = None,
         deadline: float = DEADLINE,
+        histories: Histories | None = None,
     ) -> None:
         """Put the sources together.
 
@@ -94,15 +95,18 @@ class Market:
             samples: what counts where nothing else is known.
             others: further sources from the network.
             deadline: seconds a refresh may take, however many sources it asks.
+            histories: closes of the past; splits are looked for in them.
         """
         network = {PriceSource.YAHOO: source} if source else {}
         self._chain = QuoteChain({**network, **(others or {})}, deadline)
         self._reference = reference
         self._sessions = sessions or Weekdays()
-        self._recent = _RecentQuotes(cache)
+        self._recent = RecentQuotes(cache)
         self._samples = dict(samples or {})
         self._fetched: dict[str, datetime] = {}
         self._flights: Flights[tuple[PriceOrder, str], QuoteAnswer] = Flights()
+        self.histories = histories or Histories(None, NoHistories(), self._sessions)
+        self._splits = SplitWatch(self.histories)
 
     @property
     def can_refresh(self) -> bool:
@@ -351,38 +355,6 @@ class Market:
     def _is_fresh(self, quote: Quote, now: datetime) -> bool:
         fetched = self._fetched.get(quote.symbol)
         return (fetched is not None and now - fetched < FRESH_FOR) or self._is_current(quote, now, FRESH_FOR)
-
-
-class _RecentQuotes:
-    """The quote cache behind a layer of memory: it stands on the path of every edit, and an edit costs no disk."""
-
-    def __init__(self, cache: QuoteCache) -> None:
-        self._cache = cache
-        self._quotes: dict[str, Quote] = {}
-        self._read: dict[str, float] = {}
-        self._lock = Lock()
-
-    def load(self, symbols: Iterable[str]) -> dict[str, Quote]:
-        wanted = tuple(symbols)
-        with self._lock:
-            self._read_again([symbol for symbol in wanted if not self._is_recent(symbol)])
-            return {symbol: self._quotes[symbol] for symbol in wanted if symbol in self._quotes}
-
-    def save(self, quotes: Iterable[Quote]) -> None:
-        good = tuple(quotes)
-        if not good:
-            return
-        with self._lock:
-            self._cache.save(good)
-            self._read_again([quote.symbol for quote in good])  # the cache keeps a newer quote, if it has one
-
-    def _is_recent(self, symbol: str) -> bool:
-        return symbol in self._read and monotonic() - self._read[symbol] < SECONDS_IN_MEMORY
-
-    def _read_again(self, symbols: list[str]) -> None:
-        if symbols:
-            self._quotes.update(self._cache.load(symbols))
-            self._read.update(dict.fromkeys(symbols, monotonic()))
 
 
 def _joined(first: QuoteAnswer, second: QuoteAnswer) -> QuoteAnswer:

@@ -9,12 +9,14 @@ import socketserver
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 import trustme
 
@@ -58,6 +60,39 @@ def chart(symbol: str, price: object = 100.5, currency: object = "USD", time: ob
     return json.dumps({"chart": {"result": [result], "error": None}})
 
 
+def days_chart(
+    symbol: str,
+    closes: Mapping[str, object],
+    splits: Mapping[str, tuple[int, int]] | None = None,
+    dividends_out: float = 1,
+    currency: str = "USD",
+    session_ends: int = NEW_YORK_CLOSE,
+) -> str:
+    """A chart of many days as Yahoo sends it: closes by ISO day, in New York, adjusted for dividends by one factor."""
+
+    def opening(day: str) -> int:
+        return int(datetime.fromisoformat(f"{day}T09:30").replace(tzinfo=ZoneInfo("America/New_York")).timestamp())
+
+    told = json.loads(chart(symbol, currency=currency))["chart"]["result"][0]
+    told["meta"]["currentTradingPeriod"] = {"regular": {"end": session_ends}}
+    told["timestamp"] = [opening(day) for day in closes]
+    prices = list(closes.values())
+    adjusted = [price * dividends_out if isinstance(price, int | float) else price for price in prices]
+    told["indicators"] = {"quote": [{"close": prices}], "adjclose": [{"adjclose": adjusted}]}
+    told["events"] = {
+        "splits": {
+            str(opening(day)): {
+                "date": opening(day),
+                "numerator": new,
+                "denominator": old,
+                "splitRatio": f"{new}:{old}",
+            }
+            for day, (new, old) in (splits or {}).items()
+        }
+    }
+    return json.dumps({"chart": {"result": [told], "error": None}})
+
+
 NOT_FOUND = Answer(
     '{"chart": {"result": null, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}}',
     404,
@@ -74,6 +109,7 @@ class YahooStub:
         first: by symbol, what is said before that, once each.
         asked: the path of every request that reached us through the tunnel, in order.
         silent: take connections and never say a word.
+        histories: by Yahoo's symbol, what is said when more than one day is asked for.
         table: whether many quotes can be had in one answer; an `Answer` is said in its place.
     """
 
@@ -81,6 +117,7 @@ class YahooStub:
     first: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     silent: bool = False
+    histories: dict[str, Answer] = field(default_factory=dict)
     table: bool | Answer = False
     url: str = ""
     certificate: str = ""
@@ -113,6 +150,8 @@ class YahooStub:
             return self.table if isinstance(self.table, Answer) else self._table_of(parse_qs(query))
         if path.startswith("/v8/finance/chart/"):
             symbol = unquote(path.rsplit("/", 1)[1])
+            if parse_qs(query).get("range") != ["1d"]:
+                return self.histories.get(symbol, NOT_FOUND)
             if self.first.get(symbol):
                 return self.first[symbol].pop(0)
             return self.answers.get(symbol) or self.answers.get("*") or NOT_FOUND

@@ -10,6 +10,7 @@ from allocation.authorisation import Role, Verb, require
 from allocation.errors import AccountNotFoundError
 from allocation.mapping import ColumnMapping
 from allocation.model import Account, Portfolio, PriceSource, Quote
+from allocation.price_history import PriceHistory
 from allocation.price_order import DEFAULT_ORDER, PriceOrder, check_order
 from allocation.securities import SecurityFacts
 from allocation.symbols import canonical
@@ -148,3 +149,18 @@ class MemoryQuoteCache:
             kept = self._quotes.get(quote.symbol)
             if kept is None or kept.time <= quote.time:
                 self._quotes[quote.symbol] = quote
+
+
+class MemoryPriceHistories:
+    """A `HistoryCache` that is gone with the process."""
+
+    def __init__(self) -> None:
+        self._histories: dict[str, PriceHistory] = {}
+
+    def load(self, symbols: Iterable[str]) -> dict[str, PriceHistory]:
+        """The histories kept of these symbols, however old."""
+        return {symbol: self._histories[symbol] for symbol in symbols if symbol in self._histories}
+
+    def save(self, history: PriceHistory) -> None:
+        """Keep this in place of the one before."""
+        self._histories[history.symbol] = history

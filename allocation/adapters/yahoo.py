@@ -12,9 +12,10 @@ from allocation.adapters.yahoo_chart import yahoo_ticker
 from allocation.model import Quote
 from allocation.pairs import pair_of
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, TradingSessions
+from allocation.price_history import Period, PriceHistory
 
 if TYPE_CHECKING:
-    from allocation.adapters.yahoo_batch import TableRoute
+    from allocation.adapters.yahoo_batch import Batch, TableRoute
     from allocation.adapters.yahoo_session import YahooSession
 
 
@@ -55,11 +56,21 @@ class YahooSource:
         failures |= {answer.symbol: answer for answer in answers if isinstance(answer, QuoteFailure)}
         return QuoteAnswer({answer.symbol: answer for answer in answers if isinstance(answer, Quote)}, failures)
 
+    def history(self, symbol: str, period: Period) -> PriceHistory | QuoteFailure:
+        """The closes of one symbol under the caller's spelling, or why there are none."""
+        ticker = _spelled(symbol)
+        return (
+            self._batch({symbol: ticker}, self._deadline).history(symbol, period) if ticker else _not_a_ticker(symbol)
+        )
+
     def _fetch(self, tickers: Mapping[str, str], deadline: float) -> list[Quote | QuoteFailure]:
+        return self._batch(tickers, deadline).run(self._workers)
+
+    def _batch(self, tickers: Mapping[str, str], deadline: float) -> "Batch":
         from allocation.adapters.yahoo_batch import Batch  # noqa: PLC0415  yfinance takes seconds to import
 
         session, route = self._open()
-        return Batch(session, tickers, deadline, self._clock(), self._sessions, route).run(self._workers)
+        return Batch(session, tickers, deadline, self._clock(), self._sessions, route)
 
     def _open(self) -> "tuple[YahooSession, TableRoute]":
         from allocation.adapters.yahoo_batch import TableRoute  # noqa: PLC0415  as above

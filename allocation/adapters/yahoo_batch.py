@@ -1,13 +1,14 @@
 """One round of questions to Yahoo: the quote table first, a chart for each symbol that it leaves open, one deadline for all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Final
+from typing import Final, TypeVar
 
 from allocation.adapters import yahoo_session
 from allocation.adapters.yahoo_chart import NoPriceError, failure, read_chart, retry_time
+from allocation.adapters.yahoo_history import read_history
 from allocation.adapters.yahoo_session import Leash, YahooSession
 from allocation.adapters.yahoo_table import COLUMNS, ROWS_AT_ONCE, read_row, read_table
 from allocation.exchanges import exchange_of
@@ -15,6 +16,9 @@ from allocation.guard import DoubtfulPriceError, PriceCode, refuse_old
 from allocation.model import Quote
 from allocation.pairs import pair_of
 from allocation.ports import QuoteFailure, QuoteFault, TradingSessions
+from allocation.price_history import Period, PriceHistory
+
+Told = TypeVar("Told", Quote, PriceHistory)
 
 TABLES_SHARE: Final = 0.4  # of the time there is; the charts need the rest if the table stays away
 REST: Final = timedelta(minutes=10)  # after the table was not what we expect
@@ -156,11 +160,29 @@ class Batch:
     def _ask_once(self, symbol: str) -> Quote | QuoteFailure:
         if self._stopped or not self._leash.left:
             return self._unasked(symbol)
+        return self._answered(symbol, self._read)
+
+    def _read(self, symbol: str) -> Quote:
         ticker = self._tickers[symbol]
+        chart = self._session.chart(ticker, self._leash)
+        quote = read_chart(symbol, ticker, chart.status, chart.text, self._now)
+        self._refuse_old(quote, ticker)
+        return quote
+
+    def history(self, symbol: str, period: Period) -> PriceHistory | QuoteFailure:
+        """The history of one symbol of the batch, within the deadline."""
+
+        def read(symbol: str) -> PriceHistory:
+            ticker = self._tickers[symbol]
+            chart = self._session.chart(ticker, self._leash, period.value)
+            return read_history(symbol, ticker, period, chart.status, chart.text, self._now)
+
+        return self._answered(symbol, read)
+
+    def _answered(self, symbol: str, ask: Callable[[str], Told]) -> Told | QuoteFailure:
+        """What comes of a question, with everything that can go wrong as a failure."""
         try:
-            chart = self._session.chart(ticker, self._leash)
-            quote = read_chart(symbol, ticker, chart.status, chart.text, self._now)
-            self._refuse_old(quote, ticker)
+            return ask(symbol)
         except NoPriceError as error:
             return failure(symbol, error)
         except DoubtfulPriceError as error:
@@ -171,7 +193,6 @@ class Batch:
             return failure(symbol, NoPriceError(str(error)[:80], PriceCode.UNAVAILABLE))
         except yahoo_session.RequestException as error:
             return self._no_answer(symbol, error)
-        return quote
 
     def _no_answer(self, symbol: str, error: OSError) -> QuoteFailure:
         if yahoo_session.is_offline(error):

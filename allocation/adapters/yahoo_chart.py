@@ -84,16 +84,27 @@ def parsed(text: str) -> Any:
         raise NoPriceError("its answer cannot be read", PriceCode.MALFORMED) from None
 
 
-def _meta(status: int, text: str) -> Mapping[str, Any]:
+def chart_in(status: int, text: str) -> Mapping[str, Any]:
+    """The one chart of an answer, with its "meta".
+
+    Raises:
+        NoPriceError: there is none.
+    """
     if status == 404:
         raise NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)
     refuse_status(status)
     match parsed(text):
         case {"chart": {"error": {"code": "Not Found"}}}:
             raise NoPriceError("not found", PriceCode.UNKNOWN_SYMBOL)
-        case {"chart": {"result": [{"meta": dict() as meta}]}}:
-            return meta
+        case {"chart": {"result": [{"meta": dict()} as found]}}:
+            chart: Mapping[str, Any] = found
+            return chart
     raise NoPriceError("its answer is not a chart", PriceCode.MALFORMED)
+
+
+def _meta(status: int, text: str) -> Mapping[str, Any]:
+    meta: Mapping[str, Any] = chart_in(status, text)["meta"]
+    return meta
 
 
 def _code_of(status: int) -> PriceCode:

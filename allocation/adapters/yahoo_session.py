@@ -81,14 +81,15 @@ class YahooSession(Session[Response]):
         self._leashes = threading.local()
         yfinance.set_tz_cache_location(str(folder))  # where it keeps its cookie, too
 
-    def chart(self, ticker: str, leash: Leash) -> Reply:
-        """The chart of the last day.
+    def chart(self, ticker: str, leash: Leash, period: str = "1d") -> Reply:
+        """The chart of the last day, or of so many months or years, with the splits in them.
 
         Raises:
             YFException: yfinance was told that there were too many requests, or gave up.
             RequestException: no answer, or half of one.
         """
-        return self._ask(f"{CHART}{ticker}", {"range": "1d", "interval": "1d"}, leash)
+        events = {} if period == "1d" else {"events": "div,splits"}
+        return self._ask(f"{CHART}{ticker}", {"range": period, "interval": "1d", **events}, leash)
 
     def table(self, tickers: Iterable[str], columns: Iterable[str], leash: Leash) -> Reply:
         """The quote table of these tickers; raises like `chart`."""
