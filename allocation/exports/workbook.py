@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 TRADES, RECORD = "Trades", "Decision"
 COLUMNS: Final = (
-    "Account", "Side", "Symbol", "Name", "Quantity", "Price", "Currency", "Value", "Cost", "Tax", "Weight before",
-    "Weight target", "Weight after", "Lots", "Reason", "Plan id",
+    "Account", "Side", "Symbol", "Name", "Quantity", "Price", "Price currency", "Value", "Cost", "Tax", "Weight before",
+    "Weight target", "Weight after", "Lots", "Reason", "Value currency", "Plan id",
 )  # fmt: skip
 
 Value: TypeAlias = str | Decimal | int
 Row: TypeAlias = Sequence[Value]
 
-_WIDTHS: Final = (28, 7, 12, 34, 12, 12, 10, 14, 10, 10, 13, 13, 13, 34, 70, 24)
+_WIDTHS: Final = (28, 7, 12, 34, 12, 12, 14, 14, 10, 10, 13, 13, 13, 34, 70, 14, 24)
 _RECORD_WIDTHS: Final = (30, 26, 18, 28, 18)
 _MONEY, _EXACT, _PERCENT = "#,##0.00", "#,##0.######", "0.00%"
 _FORMATS: Final = {
@@ -204,6 +204,7 @@ def _trade(decision: Decision, trade: Trade) -> Row:
         trade.weight_after,
         lots_in_words(trade),
         trade.reason,
+        decision.account.currency,
         decision.plan.plan_id,
     )
 

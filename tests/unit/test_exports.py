@@ -238,6 +238,7 @@ def test_the_workbook_lists_the_trades_with_numbers_as_numbers() -> None:
     assert [(D(str(r["Price"])), D(str(r["Value"]))) for r in found] == [
         (t.price, t.value) for t in decision.plan.trades
     ]
+    assert {(r["Price currency"], r["Value currency"]) for r in found} == {("USD", "USD")}
     assert [r["Reason"] for r in found] == [trade.reason for trade in decision.plan.trades]
 
 
