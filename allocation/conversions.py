@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
+from typing import Final
 
 from allocation.base_currency import InBase
 from allocation.currencies import Rate, Rates, smallest_unit
 from allocation.model import Portfolio, Quote
 from allocation.trade_plan import Side, Trade, TradePlan
+
+_WORTH_AN_EXCHANGE: Final = Fraction(1)  # of the account's own currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +117,21 @@ class _Purse:
         return [*sorted(short, key=self._in_base), self.base]
 
     def fill(self, code: str) -> None:
-        """Buy what is missing: with the account's own currency first, then with the largest surplus."""
-        for payer in (self.base, *self._largest_first()):
-            if payer != code and self.over(code) < 0 < self.over(payer):
-                missing = ceil(-self.over(code) / _unit(code))
-                affordable = floor(self._coins(payer) * self._price(payer, code) / _unit(code))
-                self._exchange(payer, code, min(missing, affordable))
+        """Buy what is missing: with the account's own currency first, then with the largest surplus.
+
+        Nobody exchanges the last cents of one currency before they turn to the next, unless there is no next.
+        """
+        for least in (_WORTH_AN_EXCHANGE, Fraction(0)):
+            for payer in (self.base, *self._largest_first()):
+                if payer != code and self.over(code) < 0 < self.over(payer):
+                    self._pay(payer, code, least)
+
+    def _pay(self, payer: str, code: str, least: Fraction) -> None:
+        """Buy what is missing, or what the payer's surplus buys of it where that is worth at least so much."""
+        coins, missing = self._coins(payer), ceil(-self.over(code) / _unit(code))
+        affordable = floor(coins * self._price(payer, code) / _unit(code))
+        if affordable >= missing or coins * self._price(payer, self.base) >= least:
+            self._exchange(payer, code, min(missing, affordable))
 
     def over(self, code: str) -> Fraction:
         """What the currency holds beyond its level; negative for what it lacks."""
