@@ -131,13 +131,19 @@ def test_a_basket_holds_whole_shares_only() -> None:
     assert "fractions of VTI" in why_not(FORMATS["interactive_brokers"], decision, Terms())
 
 
-@given(st.integers(1, 10**6), st.sampled_from(["BRK B", "BF/B", "VTI", "AAPL"]))
-def test_a_basket_reads_back_as_the_plans_trades(quantity: int, symbol: str) -> None:
-    decision = a_decision({symbol: 0}, {symbol: "12.34"}, {symbol: quantity})
+@given(st.integers(1, 10**6), st.sampled_from(["BRK B", "BF/B", "VTI", "AAPL"]), st.sampled_from(OrderType))
+def test_every_file_reads_back_as_the_plans_trades(quantity: int, symbol: str, kind: OrderType) -> None:
+    decision, terms = a_decision({symbol: 0}, {symbol: "12.345"}, {symbol: quantity}), Terms(kind)
 
-    _, *orders = rows_of(written("interactive_brokers", decision))
+    basket = rows_of(written("interactive_brokers", decision, terms))[1:]
+    orders = json.loads(written("alpaca", decision, terms))
+    sheet = list(sheets_of(written("xlsx", decision))["Trades"].iter_rows(min_row=2, values_only=True))
 
-    assert [(row[0].lower(), canonical(row[2]), D(row[1])) for row in orders] == traded(decision.plan)
+    expected = traded(decision.plan)
+    assert [(row[0].lower(), canonical(row[2]), D(row[1])) for row in basket] == expected
+    assert [(order["side"], canonical(order["symbol"]), D(order["qty"])) for order in orders] == expected
+    assert [(row[1], canonical(str(row[2])), D(str(row[4]))) for row in sheet] == expected
+    assert [order.get("limit_price") for order in orders] == ["12.35" if kind == OrderType.LIMIT else None]
 
 
 # ── Fidelity ────────────────────────────────────────────────────────────────────────────────────────────────────────
