@@ -14,6 +14,7 @@ from allocation.rules import Rules
 from allocation.targets import TargetAllocation
 from allocation.trade_plan import Side, Trade, TradePlan
 
+TYPES = (OrderType.MARKET, OrderType.LIMIT)
 _CENT, _FINE = Decimal("0.01"), Decimal("0.0001")
 
 
@@ -93,6 +94,10 @@ class Terms:
     type: OrderType = OrderType.MARKET
     time_in_force: TimeInForce = TimeInForce.DAY
     codes: WealthscapeCodes = field(default_factory=WealthscapeCodes)
+
+    def __post_init__(self) -> None:
+        if self.type not in TYPES:
+            raise RulesError(f"A {self.type.value} order is not written into files; choose {listed(TYPES)}.", ("type",))
 
 
 def orders_of(decision: Decision, terms: Terms) -> tuple[Order, ...]:

@@ -82,6 +82,8 @@ def _show_formats(session: Session, view: View, decision: Decision) -> None:
         for name in _BROKERS:
             _offer(session, view, decision, name, terms)
     st.caption("A file sends nothing: your broker shows the orders, and you decide there.")
+    if any(trade.lots for trade in decision.plan.trades):
+        st.caption("No broker's file names tax lots. CSV and Excel do: choose them at the broker.")
 
 
 def _offer(session: Session, view: View, decision: Decision, name: str, terms: Terms) -> None:

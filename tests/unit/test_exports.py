@@ -17,7 +17,7 @@ from openpyxl import Workbook, load_workbook
 from allocation.currencies import Rate, RateOrigin
 from allocation.errors import AllocationError, MissingPriceError, RulesError
 from allocation.exports import FORMATS, Decision, Terms, wealthscape, why_not
-from allocation.exports.decision import WealthscapeCodes, limit_price
+from allocation.exports.decision import TYPES, WealthscapeCodes, limit_price
 from allocation.model import Account, PriceSource, Quote
 from allocation.orders import CLIENT_ID_LENGTH, OrderType, client_id_of
 from allocation.report import trades_csv
@@ -131,7 +131,7 @@ def test_a_basket_holds_whole_shares_only() -> None:
     assert "fractions of VTI" in why_not(FORMATS["interactive_brokers"], decision, Terms())
 
 
-@given(st.integers(1, 10**6), st.sampled_from(["BRK B", "BF/B", "VTI", "AAPL"]), st.sampled_from(OrderType))
+@given(st.integers(1, 10**6), st.sampled_from(["BRK B", "BF/B", "VTI", "AAPL"]), st.sampled_from(TYPES))
 def test_every_file_reads_back_as_the_plans_trades(quantity: int, symbol: str, kind: OrderType) -> None:
     decision, terms = a_decision({symbol: 0}, {symbol: "12.345"}, {symbol: quantity}), Terms(kind)
 
@@ -338,6 +338,11 @@ def test_a_limit_is_never_worse_than_the_price_it_was_planned_at(price: Decimal,
     step = D("0.01") if price >= 1 else D("0.0001")
     assert limit % step == 0
     assert 0 <= (price - limit if side == Side.BUY else limit - price) < step
+
+
+def test_no_file_asks_for_an_order_that_waits_for_a_price_first() -> None:
+    with pytest.raises(RulesError, match="choose market and limit"):
+        Terms(OrderType.STOP)
 
 
 def test_every_format_says_in_a_sentence_what_it_cannot_hold() -> None:
