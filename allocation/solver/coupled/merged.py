@@ -9,6 +9,7 @@ without a target. So the merged problem is never worse than the question.
 
 from dataclasses import dataclass, replace
 
+from allocation.rules import Objective
 from allocation.solver.coupled.charges import charged_runs, surplus_of
 from allocation.solver.coupled.separable import part_of, place_of
 from allocation.solver.problem import Line, Problem
@@ -19,12 +20,13 @@ _MOST_RANGES = 40
 
 @dataclass(frozen=True, slots=True)
 class Merger:
-    """The lines of each cell that has any, and the merged problem with one line to each of these cells.
+    """The lines of each cell that has any, and the accounts as one with one line to each of these cells: question and problem.
 
     Where there are costs or taxes the problem has one more line, for the cash they take beyond the least they can.
     """
 
     groups: tuple[tuple[int, ...], ...]
+    whole: Question
     problem: Problem
 
 
@@ -59,7 +61,17 @@ def merge(question: Question) -> Merger | None:
         most = purse.cash - sum(line.step * line.runs[0].low for line in lines)
         step, steps = (1, max(0, most)) if question.tax is not None else (grid, surplus)
         problem = replace(problem, lines=(*problem.lines, Line(step, 0, 0, highest=steps, weight=0)))
-    return Merger(tuple(map(tuple, groups.values())), problem)
+    return Merger(tuple(map(tuple, groups.values())), whole, problem)
+
+
+def untouched(question: Question) -> int:
+    """What cells that no line moves add to the objective."""
+    moved = {cell for line in question.lines for cell, _ in line.worth}
+    return sum(
+        cell.weight * (abs(cell.held - cell.target) ** (1 if question.objective == Objective.L1 else 2))
+        for n, cell in enumerate(question.cells)
+        if n not in moved
+    )
 
 
 def _is_free(line: Holding) -> bool:

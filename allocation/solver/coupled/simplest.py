@@ -1,4 +1,4 @@
-"""Tell trades of equal objective apart with HiGHS, one criterion after the other, where trading is free.
+"""Tell trades of equal objective apart with HiGHS, one criterion after the other, where every trade costs the same.
 
 Each criterion is minimised while those before it stay at their best. HiGHS reckons in floats, so what it proposes is taken
 only where `judge` finds it better by every digit.
@@ -7,6 +7,7 @@ only where `judge` finds it better by every digit.
 from fractions import Fraction
 
 from allocation.rules import Objective
+from allocation.solver.coupled.counted import fixed_cost
 from allocation.solver.coupled.judge import Outcome, judge
 from allocation.solver.coupled.programme import Programme, Sum, scaled, summed
 from allocation.solver.question import Question
@@ -39,15 +40,19 @@ class _Ties:
             self._keep_sum()
         else:
             self._keep_cells()
+            self._keep_costs()
 
     def settled(self) -> tuple[int, ...]:
         """The trades once every criterion has had its turn."""
         question, programme = self._question, self._programme
         if any(line.misplaced for line in question.lines):
             self._settle(programme.misplaced(), 1, self._unit)
+        cost = fixed_cost(question.lines)
+        if cost:
+            self._settle(scaled(self._trades(), cost / self._unit), 2, self._unit)
         if any(purse.taxable for purse in question.purses):
             self._settle(programme.sold(), 3, self._unit)
-        self._settle(summed(programme.traded(i) for i in range(len(question.lines))), 4, 1.0)
+        self._settle(self._trades(), 4, 1.0)
         self._settle(programme.turnover(), 5, self._unit)
         if question.objective == Objective.L1:
             self._settle(self._largest(), 6, self._unit)
@@ -97,6 +102,16 @@ class _Ties:
             grid = worths.pop() if len(worths) == 1 else self._unit
             moved = scaled(self._programme.moved(cell), self._unit / grid)
             self._programme.add_row(moved, (off - start) / grid, (off - start) / grid)
+
+    def _keep_costs(self) -> None:
+        """With other costs the cash left would be another, and so the objective."""
+        if fixed_cost(self._question.lines):
+            trades = sum(1 for k in self.steps if k)
+            self._programme.add_row(self._trades(), trades, trades)
+
+    def _trades(self) -> Sum:
+        """How many lines trade; at least that."""
+        return summed(self._programme.traded(i) for i in range(len(self._question.lines)))
 
     def _keep_sum(self) -> None:
         """Under l1 many deviations come to one sum."""

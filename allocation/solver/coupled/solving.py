@@ -8,20 +8,21 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from allocation.errors import UndecidedError
-from allocation.rules import Objective
 from allocation.solver import solve
 from allocation.solver.coupled.classes import is_by_class, least_by_class, solve_classes
+from allocation.solver.coupled.counted import count_by_count, fixed_cost
 from allocation.solver.coupled.descent import improve
 from allocation.solver.coupled.exchanges import exchange, scaled_down
 from allocation.solver.coupled.judge import Rank, judge
-from allocation.solver.coupled.merged import merge
+from allocation.solver.coupled.merged import merge, untouched
 from allocation.solver.coupled.model import Model
 from allocation.solver.coupled.nearest import Nearest
+from allocation.solver.coupled.patterns import Patterns, has_few_patterns
 from allocation.solver.coupled.paying import Paying
 from allocation.solver.coupled.prices import find_prices
 from allocation.solver.coupled.pricing import Priced, Prices
 from allocation.solver.coupled.sharing import share_out
-from allocation.solver.coupled.simplest import is_free, simplest
+from allocation.solver.coupled.simplest import simplest
 from allocation.solver.coupled.supports import choose_lines, is_limited_only
 from allocation.solver.coupled.walk import Effort, Found, Walk
 from allocation.solver.question import Answer, Question
@@ -62,7 +63,7 @@ def solve_coupled(question: Question) -> Answer | None:
         together = solve(merger.problem)
         if together is None:
             return None
-        floor = together.bound + _still(question)
+        floor = together.bound + untouched(question)
         if len(together.steps) == len(merger.groups):
             shared = share_out(question, merger, together.steps)
         else:
@@ -91,7 +92,7 @@ def _best(question: Question, starts: list[Steps], floor: int | Fraction) -> Ste
 
 
 def _searched(question: Question, start: Steps | None, floor: int | Fraction) -> Answer | None:
-    """The best answer of two walks over all lines: the first settles φ alone, the second the ties."""
+    """The best answer by whichever way is quickest to the end for such a question."""
     model = Model(question, ties=False)
     priced = [find_prices(part) for part in _convex_parts(question, model, ties=False)]
     if question.most_trades is not None and is_limited_only(question):
@@ -99,6 +100,19 @@ def _searched(question: Question, start: Steps | None, floor: int | Fraction) ->
         if chosen is not None:
             floor = _value(question, chosen.steps) if chosen.unseen is None else _bound(model, chosen.unseen)
             return _answer(question, chosen.steps, floor)
+    if _is_simple(question):
+        counted, least = count_by_count(question)
+        start, floor = _nearer(question, start, counted), max(floor, least or 0)
+        if has_few_patterns(question) and (start is None or _value(question, start) > floor):
+            return _pattern_by_pattern(question, priced, start, floor)
+    return _walked_through(question, priced, start, floor)
+
+
+def _walked_through(
+    question: Question, priced: list[Priced], start: Steps | None, floor: int | Fraction
+) -> Answer | None:
+    """The best answer of two walks over all lines: the first settles φ alone, the second the ties."""
+    model = Model(question, ties=False)
     found = _known(question, model, start, Found())
     for steps in _within_caps(question, start):
         found = _known(question, model, steps, found)
@@ -113,6 +127,21 @@ def _searched(question: Question, start: Steps | None, floor: int | Fraction) ->
             return None
         raise UndecidedError
     return _told_apart(question, [each.prices for each in priced], found.steps, floor)
+
+
+def _pattern_by_pattern(
+    question: Question, priced: list[Priced], start: Steps | None, floor: int | Fraction
+) -> Answer | None:
+    """The best answer of all patterns of lines that trade."""
+    patterns = Patterns(question)
+    patterns.consider(None if start is None else exchange(question, start))
+    patterns.look_through()
+    if patterns.steps is None or patterns.value is None:
+        if patterns.unseen is None:
+            return None
+        raise UndecidedError
+    floor = max(floor, patterns.value if patterns.unseen is None else min(patterns.value, patterns.unseen))
+    return _told_apart(question, [each.prices for each in priced], patterns.steps, floor)
 
 
 def _proved(
@@ -148,8 +177,10 @@ def _told_apart(question: Question, prices: list[Prices], steps: Steps, floor: i
 
 
 def _is_simple(question: Question) -> bool:
-    """Whether HiGHS can tell ties apart."""
-    return is_free(question) and len(question.purses) > 1 and len(question.lines) <= _MOST_BRANCHED
+    """Whether HiGHS can tell ties apart: every trade costs the same, and there are few lines."""
+    if question.tax is not None or question.most_turnover is not None or len(question.purses) == 1:
+        return False
+    return fixed_cost(question.lines) is not None and len(question.lines) <= _MOST_BRANCHED
 
 
 def _is_all(found: Found) -> bool:
@@ -227,6 +258,12 @@ def _known(question: Question, model: Model, steps: Steps | None, known: Found) 
     return Found(cost, steps) if known.cost is None or cost < known.cost else known
 
 
+def _nearer(question: Question, steps: Steps | None, others: Steps | None) -> Steps | None:
+    """The better of two answers, each perhaps none; both are allowed."""
+    told = [(outcome.rank, each) for each in (steps, others) if each and (outcome := judge(question, each)) is not None]
+    return min(told)[1] if told else None
+
+
 def _unsearched(question: Question, start: Steps | None, floor: int | Fraction) -> Answer:
     """The best answer known, with the bound that cash alone must cost something."""
     if start is None:
@@ -260,16 +297,6 @@ def _no_trades(question: Question) -> Steps:
     return tuple(
         min((k for run in line.runs for k in {run.low, run.high, min(max(0, run.low), run.high)}), key=abs)
         for line in question.lines
-    )
-
-
-def _still(question: Question) -> int:
-    """What cells that no line moves add to the objective."""
-    moved = {cell for line in question.lines for cell, _ in line.worth}
-    return sum(
-        cell.weight * (abs(cell.held - cell.target) ** (1 if question.objective == Objective.L1 else 2))
-        for n, cell in enumerate(question.cells)
-        if n not in moved
     )
 
 
