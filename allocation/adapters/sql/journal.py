@@ -16,6 +16,7 @@ from allocation.adapters.sql.order_tables import order_batch, order_event, order
 from allocation.adapters.sql.turns import turn_at
 from allocation.adapters.sql.upsert import insert_into
 from allocation.bookkeeping import Turn
+from allocation.crashing import crashpoint
 from allocation.journal import Batch, Intent, JournalError, Line, LineState, MovedMeanwhileError, step
 from allocation.limits import Limits, read_limits
 
@@ -178,7 +179,9 @@ def replace_line(
             f"Line {before.number} ({before.order.symbol}) was changed by somebody else meanwhile. Look at it again.",
             (before.order.symbol,),
         )
+    crashpoint("line_replaced")
     add_event(connection, batch_id, now, what, after.number, by, _told_of(before, after))
+    crashpoint("event_added")
 
 
 def change_batch(connection: Connection, batch_id: str, changes: Mapping[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Killing whoever submits orders, at random and at every crash point, and counting what became of each trade."""
