@@ -10,7 +10,7 @@ from allocation.brokers import BrokerAnswerError, BrokerAuthError, BrokerUnavail
 from allocation.crashing import crashpoint
 from allocation.errors import AllocationError
 from allocation.execution.means import Means, facts_for, halted_symbols
-from allocation.execution.one_order import held, interrupted, look_up, may_resend, send, skipped, took
+from allocation.execution.one_order import held, interrupted, look_up, may_resend, report_of, send, skipped, took
 from allocation.execution.sizing import failed_sales, fit, money_for, waiting_purchases
 from allocation.gate import GateFacts, Refusal, of_line, refusals
 from allocation.journal import (
@@ -258,7 +258,7 @@ class Executor:
         return self._close(batch) if batch.is_settled else _waiting(batch)
 
     def _cancel(self, batch: Batch, line: Line) -> None:
-        report = self._means.broker.find(batch.broker_account, line.order.client_id)
+        report = report_of(self._means, line)
         if report is None:
             return
         if not report.status.is_final:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from allocation import brokers
 from allocation.brokers import (
     BrokerAnswerError,
     BrokerAuthError,
@@ -59,10 +60,24 @@ def send(means: Means, batch: Batch, line: Line) -> Sent:
 
 
 def look_up(means: Means, batch: Batch, line: Line) -> Line | None:
-    """The line with what the broker says of its order; None when the broker does not know it now."""
-    report = means.broker.find(batch.broker_account, line.order.client_id)
+    """The line with what the broker says of its order; None when the broker does not know it now.
+
+    An order in doubt that several of the broker's look like is left to a person.
+    """
+    try:
+        report = report_of(means, line)
+    except OrderUncertainError as several:
+        if line.state != LineState.UNKNOWN:
+            raise
+        return held(means, batch, line, str(several))
     crashpoint("looked_up")
     return None if report is None else took(means, batch, line, report)
+
+
+def report_of(means: Means, line: Line) -> OrderReport | None:
+    """What the broker says of an order that was sent: by its client id, or as brokers are asked that name none."""
+    sent_at = line.sent_at or line.first_sent_at or means.now()
+    return brokers.look_up(means.broker, line.order, sent_at, line.broker_id)
 
 
 def took(means: Means, batch: Batch, line: Line, report: OrderReport) -> Line:
