@@ -29,6 +29,7 @@ KINDS = {
     "relative": Kind(LIMITS, "relative"),
     "taxes": Kind(("taxes", "selling", "costs", "lists")),
     "households": Kind(("location", *LIMITS), shape={"accounts": 3}),
+    "charged households": Kind(("costs", "max_trades", "location", "lists"), shape={"accounts": 3}),
     "classes": Kind(("bands", *LIMITS), shape={"classes": True}),
     "taxed households": Kind(("taxes", "location", "costs"), shape={"accounts": 3}),
     # Every choice of lots is tried for every choice of trades.
