@@ -4,7 +4,7 @@ These are the article's names. The typed calls beneath them raise `AllocationErr
 interface consumes, answers with a dictionary instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from allocation.accounts import Accounts
 from allocation.base_currency import in_base_currency
 from allocation.errors import AllocationError, HoldingError, TargetError
 from allocation.fx_guard import refuse_old_rates
-from allocation.market import Market
+from allocation.market import AtHand, Market
 from allocation.model import Account, Portfolio, Position
 from allocation.money import Number, plain, to_decimal
 from allocation.plan import TradePlan, plan_trades
@@ -43,6 +43,12 @@ def select_account(session: Session, account_id: str) -> Account:
     return session.accounts.set_account(account_id)
 
 
+def prices_at_hand(session: Session, portfolio: Portfolio, symbols: Iterable[str], now: datetime) -> AtHand:
+    """The quotes of these symbols in the user's order of sources, and the rates of their currencies; no network."""
+    user_id, store = session.user.id, session.store
+    return session.market.at_hand(symbols, portfolio, store.manual_prices(user_id), store.price_order(user_id), now)
+
+
 def plan_for(
     session: Session,
     target: TargetAllocation | None = None,
@@ -64,7 +70,7 @@ def plan_for(
     wanted = wanted.spelled_as(portfolio.symbols)
     named = (*wanted.weights, *wanted.locked)
     symbols = dict.fromkeys((*portfolio.symbols, *named))
-    at_hand = session.market.at_hand(symbols, portfolio, session.store.manual_prices(session.user.id))
+    at_hand = prices_at_hand(session, portfolio, symbols, now or datetime.now(UTC))
     told = in_base_currency(portfolio, at_hand.quotes, at_hand.rates, named)
     told.refuse_unrated()
     refuse_old_rates(told.rates.values(), now or datetime.now(UTC))

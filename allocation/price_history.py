@@ -135,18 +135,23 @@ class Histories:
         """What is kept, however old; no network."""
         return self._cache.load(symbols)
 
-    def fetch(self, symbols: Iterable[str], period: Period, now: datetime) -> Generator[Progress, None, None]:
+    def fetch(
+        self, symbols: Iterable[str], period: Period, now: datetime, within: float | None = None
+    ) -> Generator[Progress, None, None]:
         """One by one, as they come; whoever stops listening cancels what was not asked yet.
 
         After a failure that every symbol would meet (no network, too many requests), nothing more is asked, and the rest
         fails likewise.
+
+        Args:
+            within: seconds for all of them; what has not come by then fails. Each has the source's deadline in any case.
         """
         wanted = tuple(dict.fromkeys(symbols))
         kept = {s: h for s, h in self._cache.load(wanted).items() if self._is_whole(h, period, now)}
         for done, symbol in enumerate(kept, start=1):
             yield Progress(symbol, kept[symbol], done, len(wanted))
         missing = [symbol for symbol in wanted if symbol not in kept]
-        for done, answer in enumerate(self._ask_all(missing, period), start=len(kept) + 1):
+        for done, answer in enumerate(self._ask_all(missing, period, within), start=len(kept) + 1):
             if isinstance(answer, PriceHistory):
                 self._cache.save(answer)
             yield Progress(answer.symbol, answer, done, len(wanted))
@@ -158,18 +163,24 @@ class Histories:
         last = datetime.combine(history.closes[-1].day, LATE) if history.closes else history.as_of
         return self._sessions.missed(exchange_of(history.symbol, history.currency), last, now) == 0
 
-    def _ask_all(self, symbols: list[str], period: Period) -> Iterator[PriceHistory | QuoteFailure]:
+    def _ask_all(
+        self, symbols: list[str], period: Period, within: float | None
+    ) -> Iterator[PriceHistory | QuoteFailure]:
         met: QuoteFailure | None = None
+        waiting = set(symbols)
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="history")
         try:
             asked = {pool.submit(self._ask, symbol, period): symbol for symbol in symbols}
-            for answered in as_completed(asked):
+            for answered in as_completed(asked, within):
                 answer = _likewise(met, asked[answered]) if answered.cancelled() else answered.result()
                 if isinstance(answer, QuoteFailure) and answer.fault in _STOPS and met is None:
                     met = answer
-                    for waiting in asked:
-                        waiting.cancel()
+                    for question in asked:
+                        question.cancel()
+                waiting.discard(answer.symbol)
                 yield answer
+        except TimeoutError:
+            yield from (_likewise(None, symbol) for symbol in sorted(waiting))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -180,5 +191,5 @@ class Histories:
 
 
 def _likewise(met: QuoteFailure | None, symbol: str) -> QuoteFailure:
-    fault, message = (met.fault, met.message) if met else (QuoteFault.TIMEOUT, "It was not asked for.")
+    fault, message = (met.fault, met.message) if met else (QuoteFault.TIMEOUT, "Its history did not come in time.")
     return QuoteFailure(symbol, fault, message, retry_at=met.retry_at if met else None)

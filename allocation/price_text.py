@@ -74,6 +74,19 @@ def stale_remark(quotes: Iterable[Quote], sessions: Mapping[str, int]) -> str:
     return f"Old {'price' if len(old) == 1 else 'prices'}: {named}. Refresh, or enter today's price by hand."
 
 
+def too_old_remark(quotes: Iterable[Quote], sessions: Mapping[str, int]) -> str:
+    """One sentence naming every price that is too old to be used unasked; empty when there is none."""
+    old = sorted(quotes, key=lambda q: (q.time, q.symbol))
+    if not old:
+        return ""
+    named = listed(f"{q.symbol} ({_date_text(q.time)}, {sessions[q.symbol]} sessions ago)" for q in old)
+    it, line = ("it", "line") if len(old) == 1 else ("them", "lines")
+    return (
+        f"Too old to plan with: {named}. Refresh prices, confirm {it} or enter today's under “Enter a price”, or leave the "
+        f"{line} out."
+    )
+
+
 def currency_remark(quotes: Iterable[Quote], currency: str) -> str:
     """One sentence naming every price that is of no use to an account in this currency; empty when there is none."""
     foreign = sorted((q for q in quotes if q.currency != currency), key=lambda q: q.symbol)

@@ -20,6 +20,7 @@ _REACH: Final = {
     Period.YEAR: timedelta(days=364),
     Period.TWO_YEARS: timedelta(days=729),
 }
+WITHIN: Final = 2.5  # seconds; the page has waited for the prices already
 _FETCHED: Final = (PriceSource.YAHOO, PriceSource.ALPACA)
 
 
@@ -43,11 +44,12 @@ class SplitWatch:
             and (written := written_down(position, portfolio)) is not None
             and _has_moved(position, fetched[position.symbol])
         }
-        for period in Period:
-            some = [symbol for symbol, written in doubtful.items() if _period_since(written, now) == period]
-            for step in self._histories.fetch(some, period, now):
-                if isinstance(step.answer, PriceHistory):
-                    self._found[step.symbol] = step.answer.splits
+        period = max(
+            (_period_since(written, now) for written in doubtful.values()), key=list(Period).index, default=None
+        )
+        for step in self._histories.fetch(doubtful, period, now, WITHIN) if period else ():
+            if isinstance(step.answer, PriceHistory):
+                self._found[step.symbol] = step.answer.splits
         split = self.since(portfolio, doubtful)
         return {
             position.symbol: _failure(position, split[position.symbol], doubtful[position.symbol], fetched)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from allocation.allocation import Session, select_account
+from allocation.allocation import Session, prices_at_hand, select_account
 from allocation.authorisation import Role, Verb
 from allocation.errors import AllocationError, listed
 from allocation.imported import LONGEST_NAME
@@ -63,7 +63,8 @@ def facts_of(portfolio: Portfolio) -> str:
 
 def show_worth(session: Session, portfolio: Portfolio) -> None:
     """The value at the best prices at hand, with their source and age."""
-    at_hand = session.market.at_hand(portfolio.symbols, portfolio, session.store.manual_prices(session.user.id))
+    now = datetime.now(UTC)
+    at_hand = prices_at_hand(session, portfolio, portfolio.symbols, now)
     quotes, valuation = at_hand.quotes, value_portfolio(portfolio, at_hand.quotes, at_hand.rates)
     currency = portfolio.account.currency
     st.markdown(f"**{literal(money(printed_total(portfolio, valuation), currency))}**")
@@ -71,7 +72,6 @@ def show_worth(session: Session, portfolio: Portfolio) -> None:
         st.caption(literal(beside))
     if valuation.unrated:
         st.caption(literal(f"No exchange rate for {listed(valuation.unrated)}: not in the value."))
-    now = datetime.now(UTC)
     passed = session.market.sessions_missed(quotes.values(), now)
     st.caption(literal(prices_line(quotes.values(), valuation.unpriced, now, passed)))
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from allocation.allocation import Session
+from allocation.allocation import Session, prices_at_hand
 from allocation.base_currency import currency_lines, foreign_currencies
 from allocation.errors import AllocationError
 from allocation.market import AtHand
@@ -19,9 +19,17 @@ from allocation.model import Portfolio, PriceSource, Quote
 from allocation.money import plain, to_decimal
 from allocation.pairs import pair_of, pair_symbols
 from allocation.ports import QuoteFailure
-from allocation.price_text import currency_remark, failure_sentences, price_age_text, prices_line, stale_remark
+from allocation.price_text import (
+    currency_remark,
+    failure_sentences,
+    price_age_text,
+    prices_line,
+    stale_remark,
+    too_old_remark,
+)
 from pages.shared import metrics
 from pages.shared.look import literal
+from pages.shared.price_sources import price_sources
 from pages.shared.state import require_session, signed_in
 
 _ASKED = "prices.asked"  # the symbols each account was opened with, or got later: these were asked for once
@@ -54,7 +62,7 @@ def price_panel(
     wanted = tuple(dict.fromkeys(symbols))
     if fetch_once(session, portfolio, wanted):
         st.rerun()
-    at_hand, now = prices_at_hand(session, portfolio, wanted), datetime.now(UTC)
+    at_hand, now = _at_hand(session, portfolio, wanted), datetime.now(UTC)
     quotes, securities = at_hand.quotes, without_currencies(portfolio, wanted)
     with row or st.container(horizontal=True, vertical_alignment="center", key="prices-panel"):
         missing = tuple(symbol for symbol in securities if symbol not in quotes)
@@ -65,13 +73,9 @@ def price_panel(
             _offer_missing(missing)
             _offer_readings(session, portfolio, wanted, now)
             _price_form(session, portfolio, tuple(dict.fromkeys((*missing, *securities))), now)
+        price_sources(session)
     _remarks(session, portfolio, wanted, at_hand)
     return at_hand
-
-
-def prices_at_hand(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> AtHand:
-    """The quotes of these symbols and the rates of all their currencies that are known now; no network."""
-    return session.market.at_hand(symbols, portfolio, session.store.manual_prices(session.user.id))
 
 
 def without_currencies(portfolio: Portfolio, symbols: Iterable[str]) -> tuple[str, ...]:
@@ -79,6 +83,10 @@ def without_currencies(portfolio: Portfolio, symbols: Iterable[str]) -> tuple[st
     every = tuple(symbols)
     lines = currency_lines(portfolio, every)
     return tuple(symbol for symbol in every if symbol not in lines)
+
+
+def _at_hand(session: Session, portfolio: Portfolio, symbols: Iterable[str]) -> AtHand:
+    return prices_at_hand(session, portfolio, symbols, datetime.now(UTC))
 
 
 # ── Fetching ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,7 +109,7 @@ def _never_asked(session: Session, portfolio: Portfolio, symbols: tuple[str, ...
     if asked is None:
         return symbols
     added = tuple(symbol for symbol in symbols if symbol not in asked)
-    at_hand, base = prices_at_hand(session, portfolio, added), portfolio.account.currency
+    at_hand, base = _at_hand(session, portfolio, added), portfolio.account.currency
     lines = currency_lines(portfolio, added)
     known = (*at_hand.quotes, *(code for code in lines if at_hand.rates.knows(code, base)))
     return tuple(symbol for symbol in added if symbol not in known)
@@ -109,22 +117,25 @@ def _never_asked(session: Session, portfolio: Portfolio, symbols: tuple[str, ...
 
 def _fetch(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], *, force: bool = False) -> None:
     whose = _whose(session, portfolio)
-    with st.spinner("Asking Yahoo for prices …"):
+    with st.spinner("Asking for prices …"):
         known, lines = _with_pairs(session, portfolio, symbols), currency_lines(portfolio, symbols)
+        now = datetime.now(UTC)
         answer = session.market.refresh(
             without_currencies(portfolio, symbols),
-            datetime.now(UTC),
+            now,
             force=force,
             known=known,
             currencies=(*portfolio.balances, *lines),
             base=portfolio.account.currency,
+            order=session.store.price_order(session.user.id),
         )
+        split = session.market.split_since(portfolio, answer, now)
     st.session_state.setdefault(_ASKED, {}).setdefault(whose, set()).update(symbols)
     failures: dict[str, QuoteFailure] = st.session_state.setdefault(_FAILURES, {}).setdefault(whose, {})
     for symbol in (*symbols, *answer.quotes):
         failures.pop(symbol, None)
-    failures.update(answer.failures)
-    for failure in answer.failures.values():
+    failures.update({**answer.failures, **split})
+    for failure in {**answer.failures, **split}.values():
         metrics.price_failed(failure.fault)
 
 
@@ -132,7 +143,7 @@ def _with_pairs(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]
     """What is known of these symbols, and the rates entered by hand: they may confirm a jump."""
     by_hand, base = session.store.manual_prices(session.user.id), portfolio.account.currency
     rates = {symbol: quote for symbol, quote in by_hand.items() if base in (pair_of(symbol) or ())}
-    return {**prices_at_hand(session, portfolio, symbols).quotes, **rates}
+    return {**_at_hand(session, portfolio, symbols).quotes, **rates}
 
 
 def _whose(session: Session, portfolio: Portfolio) -> tuple[str, str]:
@@ -154,6 +165,9 @@ def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], a
             st.warning(said, icon=":material/cloud_off:")
         else:
             st.caption(f":material/cloud_off: {said}")
+    outdated = [f.readings[0] for f in _too_old(session, portfolio, symbols).values()]
+    if remark := too_old_remark(outdated, session.market.sessions_missed(outdated, datetime.now(UTC))):
+        st.warning(literal(remark), icon=":material/history:")
     foreign = [quote for quote in quotes.values() if not at_hand.rates.knows(quote.currency, base)]
     if remark := currency_remark(foreign, base):
         st.warning(literal(remark), icon=":material/price_change:")
@@ -171,6 +185,13 @@ def _failed(session: Session, portfolio: Portfolio) -> Mapping[str, QuoteFailure
     return failed
 
 
+def _too_old(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -> dict[str, QuoteFailure]:
+    """Symbols whose last price was fetched too long ago to plan with unasked."""
+    user_id, store = session.user.id, session.store
+    order, by_hand = store.price_order(user_id), store.manual_prices(user_id)
+    return session.market.too_old(without_currencies(portfolio, symbols), portfolio, by_hand, datetime.now(UTC), order)
+
+
 # ── Prices entered by hand ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -182,8 +203,9 @@ def _offer_missing(missing: tuple[str, ...]) -> None:
 
 
 def _offer_readings(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:
-    """A price that was refused for being so different can be confirmed; it is kept as one entered by hand."""
-    failed, by_hand = _failed(session, portfolio), session.store.manual_prices(session.user.id)
+    """A price that was refused for being so different, or old, can be confirmed; it is kept as one entered by hand."""
+    by_hand = session.store.manual_prices(session.user.id)
+    failed = {**_too_old(session, portfolio, symbols), **_with_readings(_failed(session, portfolio))}
     for symbol in symbols:
         readings = failed[symbol].readings if symbol in failed and symbol not in by_hand else ()
         for reading in (each for each in readings if each.currency == portfolio.account.currency):
@@ -191,6 +213,10 @@ def _offer_readings(session: Session, portfolio: Portfolio, symbols: tuple[str, 
             key = f"prices.confirm.{symbol}.{reading.price}"
             confirmed = replace(reading, time=now, source=PriceSource.MANUAL)
             st.button(literal(text), icon=":material/check:", key=key, on_click=_confirm_price, args=(confirmed,))
+
+
+def _with_readings(failures: Mapping[str, QuoteFailure]) -> dict[str, QuoteFailure]:
+    return {symbol: failure for symbol, failure in failures.items() if failure.readings}
 
 
 def _price_form(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import streamlit as st
 
 from allocation import authorisation, desk
-from allocation.allocation import Session
+from allocation.allocation import Session, prices_at_hand
 from allocation.base_currency import InBase, in_base_currency
 from allocation.choices import Choices
 from allocation.conversions import Settlement, settle
@@ -85,10 +85,10 @@ def look_up(session: Session) -> View:
     """The account, its saved target, the prices at hand and the draft; no network."""
     portfolio, kept = session.accounts.get_portfolio(), session.accounts.get_target_allocation()
     saved = kept and kept.spelled_as(portfolio.symbols)
-    manual = session.store.manual_prices(session.user.id)
+    now = datetime.now(UTC)
 
     def known(symbols: tuple[str, ...]) -> AtHand:
-        return session.market.at_hand(symbols, portfolio, manual)
+        return prices_at_hand(session, portfolio, symbols, now)
 
     bench = bench_of(session.user, portfolio, lambda: first_draft(portfolio, saved, known(portfolio.symbols)))
     at_hand, named = known(desk.desk_symbols(portfolio, bench.draft)), desk.named_in(bench.draft)

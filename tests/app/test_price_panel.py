@@ -14,6 +14,7 @@ from allocation.allocation import Session, select_account, start_session
 from allocation.market import Market
 from allocation.model import PriceSource, Quote
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, QuoteSource, User
+from allocation.price_order import DEFAULT_ORDER
 from pages.shared import state
 from pages.shared.prices import _save_price
 from tests.app.conftest import button, said
@@ -51,10 +52,11 @@ def page() -> None:
     st.text("; ".join(f"{symbol} {quote.price}" for symbol, quote in quotes.items()))
 
 
-def open_panel(source: QuoteSource | None) -> tuple[AppTest, Session]:
-    store = MemoryStore()
+def open_panel(source: QuoteSource | None, *kept: Quote) -> tuple[AppTest, Session]:
+    store, cache = MemoryStore(), MemoryQuoteCache()
+    cache.save(kept)
     store.save_portfolios("jane", [a_portfolio({"VTI": 10, "BND": 5})])
-    session = start_session(User("jane", "Jane", demo=True), store, Market(source, MemoryQuoteCache()))
+    session = start_session(User("jane", "Jane", demo=True), store, Market(source, cache))
     select_account(session, "main")
     app = AppTest.from_function(page, default_timeout=20)
     app.session_state[state._SIGNED_IN] = state.SignedIn(session)
@@ -221,3 +223,60 @@ def test_a_network_that_is_missed_by_no_line_is_said_in_passing() -> None:
 
     assert said(app) == ""
     assert any("Yahoo cannot be reached" in c.value for c in app.caption)
+
+
+# The order of sources
+
+
+def test_the_order_of_sources_is_shown_and_changed() -> None:
+    app, session = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+    assert app.button(key="prices.earlier.manual").disabled
+    assert not [each for each in app.button if each.key == "prices.order.usual"]
+
+    app.button(key="prices.earlier.yahoo").click().run()
+
+    assert session.store.price_order("jane")[:2] == (PriceSource.MANUAL, PriceSource.YAHOO)
+    assert any(each.value.replace("\\", "") == "2. Yahoo" for each in app.markdown)
+    assert any("no keys here" in each.value for each in app.markdown)
+
+    app.button(key="prices.order.usual").click().run()
+
+    assert session.store.price_order("jane") == DEFAULT_ORDER
+
+
+def test_a_price_by_hand_gives_way_where_the_user_wants_that() -> None:
+    app, _ = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+    enter_price(app, "VTI", "249.99")
+
+    app.button(key="prices.earlier.yahoo").click().run()
+    app.button(key="prices.earlier.yahoo").click().run()
+
+    assert prices(app) == "VTI 250.10; BND 72.31"
+
+
+def test_nobody_changes_the_order_after_the_session_ended() -> None:
+    app, session = open_panel(FakeYahoo(VTI="250.10", BND="72.31"))
+    del app.session_state[state._SIGNED_IN]
+
+    app.button(key="prices.earlier.yahoo").click().run()
+
+    assert session.store.price_order("jane") == DEFAULT_ORDER
+
+
+# Prices that grew old
+
+
+def test_a_price_that_grew_old_is_used_only_once_somebody_confirmed_it() -> None:
+    yahoo = FakeYahoo(QuoteFault.OFFLINE)
+    long_ago = datetime.now(UTC) - timedelta(days=20)
+    app, session = open_panel(yahoo, Quote("VTI", Decimal("250.10"), "USD", long_ago, PriceSource.YAHOO))
+
+    assert prices(app) == ""
+    assert line(app) == "Prices: VTI and BND missing"
+    assert "Too old to plan with: VTI (" in said(app).replace("\\", "")
+
+    app.button(key="prices.confirm.VTI.250.10").click().run()
+
+    assert prices(app) == "VTI 250.10"
+    assert session.store.manual_prices("jane")["VTI"].price == Decimal("250.10")
+    assert "Too old" not in said(app)
