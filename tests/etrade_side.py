@@ -10,6 +10,9 @@ from allocation.brokers import Mode
 from tests.broker_side import AfterFault, Fault, Lie
 from tests.etrade_stub import KEY, EtradeStub
 
+PATIENCE = 10.0
+SOON = 0.3
+
 
 class EtradeSide:
     """A `BrokerSide` whose broker is a loopback E*TRADE."""
@@ -20,6 +23,7 @@ class EtradeSide:
     account = KEY
 
     def __init__(self, closing: ExitStack) -> None:
+        self.seconds = PATIENCE
         self.stub: EtradeStub = closing.enter_context(EtradeStub())
         self.consumer = ConsumerKey(self.stub.consumer_key, self.stub.consumer_secret, Mode.LIVE)
         self.token = self.sign_in()
@@ -42,18 +46,26 @@ class EtradeSide:
     def opened(self) -> EtradeBroker:
         """A broker as another process would open it, which remembers nothing."""
         url = self.stub.url
-        return EtradeBroker(
-            self.consumer, self.token, self.now, host=url, sign_in_host=url, read_seconds=0.4, order_seconds=0.4
-        )
+        waits = {"read_seconds": self.seconds, "order_seconds": self.seconds}
+        return EtradeBroker(self.consumer, self.token, self.now, host=url, sign_in_host=url, **waits)
 
     def suffer(self, fault: Fault) -> None:
+        self._wait(SOON if fault in (Fault.HANG, Fault.DRIP) else PATIENCE)
         self.stub.suffer(fault)
 
     def suffer_after(self, fault: AfterFault) -> None:
+        self._wait(SOON if fault == AfterFault.HANG else PATIENCE)
         self.stub.suffer_after(fault)
 
     def recover(self) -> None:
+        self._wait(PATIENCE)
         self.stub.recover()
+
+    def _wait(self, seconds: float) -> None:
+        """How long the adapter waits: short where nothing will come, long where a busy machine is only slow."""
+        self.seconds = seconds
+        wire = self.broker._line.wire
+        wire._read_seconds = wire._order_seconds = seconds
 
     def lie(self, lie: Lie) -> None:
         self.stub.telling = lie

@@ -9,6 +9,9 @@ from allocation.adapters.snaptrade_line import SnaptradeKey
 from tests.broker_side import AfterFault, Fault, Lie
 from tests.snaptrade_stub import ACCOUNT, SnaptradeStub
 
+PATIENCE = 10.0
+SOON = 0.3
+
 
 class SnaptradeSide:
     """A `BrokerSide` whose broker is a loopback SnapTrade."""
@@ -19,6 +22,7 @@ class SnaptradeSide:
     account = ACCOUNT
 
     def __init__(self, closing: ExitStack) -> None:
+        self.seconds = PATIENCE
         self.stub: SnaptradeStub = closing.enter_context(SnaptradeStub())
         closing.callback(self._held_to_the_description)
         self.key = SnaptradeKey(self.stub.client_id, self.stub.consumer_key)
@@ -33,16 +37,25 @@ class SnaptradeSide:
 
     def opened(self) -> SnaptradeBroker:
         """A broker as another process would open it, which remembers nothing."""
-        return SnaptradeBroker(self.key, self.now, self.stub.url, read_seconds=0.4, order_seconds=0.4)
+        return SnaptradeBroker(self.key, self.now, self.stub.url, read_seconds=self.seconds, order_seconds=self.seconds)
 
     def suffer(self, fault: Fault) -> None:
+        self._wait(SOON if fault in (Fault.HANG, Fault.DRIP) else PATIENCE)
         self.stub.suffer(fault)
 
     def suffer_after(self, fault: AfterFault) -> None:
+        self._wait(SOON if fault == AfterFault.HANG else PATIENCE)
         self.stub.suffer_after(fault)
 
     def recover(self) -> None:
+        self._wait(PATIENCE)
         self.stub.recover()
+
+    def _wait(self, seconds: float) -> None:
+        """How long the adapter waits: short where nothing will come, long where a busy machine is only slow."""
+        self.seconds = seconds
+        wire = self.broker._line.wire
+        wire._read_seconds = wire._order_seconds = seconds
 
     def lie(self, lie: Lie) -> None:
         self.stub.telling = lie

@@ -56,7 +56,8 @@ class Desk:
 
     def advance(self, batch: Batch) -> Progress:
         """One round of a process that remembers nothing of the one before."""
-        means = Means(self.journal, self.etrade.opened(), self._quotes, self.now)
+        self.etrade.broker = self.etrade.opened()
+        means = Means(self.journal, self.etrade.broker, self._quotes, self.now)
         return Executor(means, Alone()).advance(batch.id)
 
     def _quotes(self, symbols: object) -> dict[str, Quote]:
