@@ -158,7 +158,7 @@ class _Parser(argparse.ArgumentParser):
             "verify REQUEST.json PLAN.json, book ACCOUNTS --models MODELS --out FILE; for whoever runs the app: "
             "keys new|list|rotate|reseal|retire|forget, trail verify, backup FILE, support-bundle, "
             "users list|add|disable|enable|reset-password|reset-second-factor NAME, "
-            "orders plan|submit|books --store URL --broker URL"
+            "orders plan|submit|books --store URL --broker URL, orders work"
         )
         raise RequestError(f"{message[:1].upper()}{message[1:]}. {usage}.", ("command",))
 
@@ -212,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_orders(orders: argparse.ArgumentParser) -> None:
-    orders.add_argument("action", choices=("plan", "submit", "books"))
+    orders.add_argument("action", choices=("plan", "submit", "books", "work"))
     orders.add_argument("file", nargs="?", help="plan: a request in JSON; holdings and cash are the broker's")
     orders.add_argument("--store", help="the database's URL")
     orders.add_argument("--broker", help="the broker's URL; its token is better given as EVENKEEL_BROKER_TOKEN")
@@ -225,6 +225,7 @@ def _add_orders(orders: argparse.ArgumentParser) -> None:
     orders.add_argument("--seconds", type=float, default=300, help="submit: how long to stay with the batch")
     orders.add_argument("--timeout", type=float, default=15, help="how long the broker may take for one answer")
     orders.add_argument("--settle", type=float, default=60, help="how long the broker may take to show an order")
+    orders.add_argument("--embedded", action="store_true", help="work: end when there is nothing to do, or the app is gone")
     orders.set_defaults(command=_orders)
 
 

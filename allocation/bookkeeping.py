@@ -66,6 +66,15 @@ class Journal(Protocol):
         ...
 
 
+    def alone_of_all(self) -> AbstractContextManager["Turn | None"]:
+        """The turn of the installation's one worker while the block lasts; None when another has it."""
+        ...
+
+    def beat(self, heartbeat: "Heartbeat") -> None:
+        """Say that an executor is at work; in place of what it said before."""
+        ...
+
+
 class Turn(Protocol):
     """The right to send orders for one account."""
 

@@ -24,7 +24,9 @@ from allocation.adapters.sql.database import Database, open_database
 from allocation.adapters.sql.directory import SqlDirectory
 from allocation.adapters.sql.drafts import SqlDrafts
 from allocation.adapters.sql.failures import SqlFailureLog
+from allocation.adapters.sql.journal import SqlJournal
 from allocation.adapters.sql.links import SqlLinks
+from allocation.adapters.sql.order_desk import SqlOrderDesk
 from allocation.adapters.sql.paper_books import SqlPaperBooks
 from allocation.adapters.sql.people import SqlPeople
 from allocation.adapters.sql.price_histories import SqlPriceHistories
@@ -35,8 +37,10 @@ from allocation.adapters.sql.store import SqlStore, utc_now
 from allocation.adapters.sql.teams import SqlTeams
 from allocation.adapters.sql.trail import SqlTrail
 from allocation.adapters.yahoo import YahooSource
+from allocation.bookkeeping import Journal, OrderDesk
 from allocation.brokers import Mode
 from allocation.errors import SettingsError
+from allocation.exchanges import exchange_of
 from allocation.linking import BrokerKind
 from allocation.links import PAPER, Links
 from allocation.market import Market
@@ -80,7 +84,18 @@ class Workbench:
     attempts: AttemptRows
     drafts: Drafts
     links: Links
+    orders: OrderDesk
+    journal: Journal
     check_database: Callable[[], None]
+
+    def dealing_quotes(self, user_id: str, symbols: tuple[str, ...]) -> Mapping[str, Quote]:
+        """What a user's orders are held against: the prices their pages show, fetched anew where they are not fresh."""
+        return paper_quotes(self.store, self.market, user_id, symbols)
+
+    def closed_now(self, symbol: str, currency: str, now: datetime) -> str:
+        """Why a symbol cannot be traded at a moment; empty when its exchange is open."""
+        exchange = exchange_of(symbol, currency)
+        return "" if is_open(exchange, now) else f"{exchange} is closed."
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
@@ -115,6 +130,8 @@ def workbench(settings: Settings) -> Workbench:
         SqlAttempts(database),
         SqlDrafts(database),
         open_links(settings, database, vault, trail, store, market),
+        SqlOrderDesk(database, trail),
+        SqlJournal(database),
         database.check,
     )
 
@@ -127,11 +144,13 @@ def open_links(
     def quotes_of(user_id: str, symbols: tuple[str, ...]) -> Mapping[str, Quote]:
         return paper_quotes(store, market, user_id, symbols)
 
-    def is_open(exchange: str, moment: datetime) -> bool:
-        return ExchangeDays().traded(exchange, moment, moment + timedelta(seconds=1)) > timedelta(0)
-
     paper = PaperKind(SqlPaperBooks(database), quotes_of, utc_now, is_open)
     return Links((paper, *broker_kinds(settings)), SqlLinks(database, vault, trail), store, trail, paper)
+
+
+def is_open(exchange: str, moment: datetime) -> bool:
+    """Whether there is trade at an exchange at a moment."""
+    return ExchangeDays().traded(exchange, moment, moment + timedelta(seconds=1)) > timedelta(0)
 
 
 def broker_kinds(settings: Settings) -> tuple[BrokerKind, ...]:

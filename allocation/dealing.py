@@ -258,4 +258,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-ACTIONS: dict[str, Callable[[argparse.Namespace], Answer]] = {"plan": _plan, "submit": _submit, "books": _books}
+def _work(chosen: argparse.Namespace) -> Answer:
+    """Send what people confirm on the pages of the installation that the environment names."""
+    from allocation.working import work  # noqa: PLC0415  no batch of the command line waits for the whole workbench
+
+    return work(embedded=chosen.embedded)
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace], Answer]] = {
+    "plan": _plan,
+    "submit": _submit,
+    "books": _books,
+    "work": _work,
+}

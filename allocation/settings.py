@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     price_deadline_seconds: float = Field(default=5, gt=0, le=60)
     alpaca_data_key_id: SecretStr | None = None
     alpaca_data_secret_key: SecretStr | None = None
+    executor: Literal["embedded", "off"] = "embedded"
     idle_minutes: float = Field(default=30, gt=0, le=24 * 60)
     absolute_hours: float = Field(default=12, gt=0, le=7 * 24)
     local_accounts: bool = True

@@ -15,6 +15,7 @@ from allocation.sign_in.patience import Patience
 from allocation.sign_in.providers import is_loopback
 from allocation.sign_in.second_factor import SecondFactors
 from allocation.sign_in.throttle import Throttle
+from allocation.working import EmbeddedWorker
 from pages.shared.owners import Owners, is_open
 
 _SETUP_CODE_BYTES = 8
@@ -31,6 +32,17 @@ def settings() -> Settings:
 def workbench() -> Workbench:
     """Settings, database and prices, put together."""
     return bootstrap.workbench(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def embedded_worker() -> EmbeddedWorker | None:
+    """What keeps this server's own worker alive; None where orders are sent by a worker of somebody's own."""
+    bench = workbench()
+    if bench.settings.executor == "off":
+        return None
+    worker = EmbeddedWorker(bench)
+    worker.start()
+    return worker
 
 
 @st.cache_resource(show_spinner=False)

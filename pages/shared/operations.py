@@ -19,7 +19,7 @@ from streamlit.runtime import get_instance
 
 from allocation.errors import AllocationError, SettingsError
 from pages.shared import metrics
-from pages.shared.cache import owners, settings, workbench
+from pages.shared.cache import embedded_worker, owners, settings, workbench
 from pages.shared.owners import watch
 
 _log = logging.getLogger("evenkeel.server")
@@ -71,6 +71,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
     _stopping.set()
     _log.info("Stopping.")
+    await run_in_threadpool(_let_worker_go)
 
 
 def may_read_counts(scope: Scope) -> bool:
@@ -92,8 +93,18 @@ def _prepare() -> None:
         import_module(library)  # or else the first visitor waits for it
     try:
         workbench()
+        embedded_worker()
     except SettingsError as error:  # every page says so too, and goes no further
         _log.error("%s", error)
+
+
+def _let_worker_go() -> None:
+    try:
+        worker = embedded_worker()
+    except SettingsError:  # there never was one
+        return
+    if worker is not None:
+        worker.stop()
 
 
 def _what_is_missing() -> str:

@@ -357,9 +357,9 @@ def _taken(database: Database) -> bool:
         return turn is not None
 
 
-def test_executors_say_that_they_are_at_work(desk: SqlOrderDesk) -> None:
-    desk.beat(Heartbeat("a", NOW, NOW))
-    desk.beat(Heartbeat("a", NOW, LATER, "waiting"))
+def test_executors_say_that_they_are_at_work(desk: SqlOrderDesk, journal: SqlJournal) -> None:
+    journal.beat(Heartbeat("a", NOW, NOW))
+    journal.beat(Heartbeat("a", NOW, LATER, "waiting"))
 
     assert desk.heartbeats(NOW) == (Heartbeat("a", NOW, LATER, "waiting"),)
     assert desk.heartbeats(LATER) == ()

@@ -147,7 +147,8 @@ class Battle:
     def _arguments(self, action: str, *more: str) -> list[str]:
         url = self.broker.url.replace("://", f"://{TOKEN}@")
         batch = ["--batch", self.batch] if action != "plan" else []
-        waits = ["--timeout", "0.5", "--settle", "0.7", "--seconds", "50"]
+        timeout = "15" if action == "plan" else "1"  # plans are made in calm
+        waits = ["--timeout", timeout, "--settle", "0.7", "--seconds", "100"]
         return ["orders", action, *more, "--store", self.store, "--broker", url, *batch, *waits]
 
 

@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic, sleep
 
-PATIENCE = 60.0  # seconds after which a child that says nothing is a failure of the program
+PATIENCE = 120.0  # seconds after which a child that says nothing is a failure of the program
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["allocation.dealing", "allocation.__main__", "allocation.plan", "tests.torture.naive"])
 

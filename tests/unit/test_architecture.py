@@ -48,7 +48,7 @@ LAYERS = {
         ("settings",), knows=("core", "sign_in"), libraries=("pydantic", "pydantic_settings", "platformdirs")
     ),
     "roots": Layer(
-        ("bootstrap", "dealing", "upkeep", "support", "users", "__main__", "__init__"),
+        ("bootstrap", "dealing", "working", "upkeep", "support", "users", "__main__", "__init__"),
         knows=(
             "core",
             "verify",

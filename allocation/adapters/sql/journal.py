@@ -12,10 +12,10 @@ from sqlalchemy import Connection, RowMapping, Table, func, insert, select, upda
 
 from allocation.adapters.sql import order_rows as rows
 from allocation.adapters.sql.database import Database, tell
-from allocation.adapters.sql.order_tables import order_batch, order_event, order_limit, order_line
+from allocation.adapters.sql.order_tables import order_batch, order_event, order_executor, order_limit, order_line
 from allocation.adapters.sql.turns import turn_at
-from allocation.adapters.sql.upsert import insert_into
-from allocation.bookkeeping import Turn
+from allocation.adapters.sql.upsert import insert_into, upsert
+from allocation.bookkeeping import Heartbeat, Turn
 from allocation.crashing import crashpoint
 from allocation.journal import Batch, Intent, JournalError, Line, LineState, MovedMeanwhileError, step
 from allocation.limits import Limits, read_limits
@@ -116,6 +116,18 @@ class SqlJournal:
     def alone(self, batch: Batch) -> AbstractContextManager[Turn | None]:
         """A turn at the batch's account while the block lasts; None when another executor has it."""
         return turn_at(self._database, f"{batch.link}\x00{batch.broker_account}")
+
+    def alone_of_all(self) -> AbstractContextManager[Turn | None]:
+        """The turn of the installation's one worker while the block lasts; None when another has it."""
+        return turn_at(self._database, "\x00worker")
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Say that an executor is at work; in place of what it said before."""
+        row = {"name": heartbeat.name, "started_at": heartbeat.started_at}
+        with self._database.writing() as connection:
+            connection.execute(
+                upsert(order_executor, connection), {**row, "beat_at": heartbeat.at, "said": heartbeat.said}
+            )
 
     def _limit_row(self, batch: Batch) -> RowMapping | None:
         with self._reading() as connection:

@@ -25,7 +25,6 @@ from allocation.adapters.sql.on_record import refusals_on_record
 from allocation.adapters.sql.order_tables import order_batch, order_event, order_executor
 from allocation.adapters.sql.reach import Reached, reach
 from allocation.adapters.sql.store import utc_now
-from allocation.adapters.sql.upsert import upsert
 from allocation.authorisation import Verb
 from allocation.bookkeeping import Heartbeat, Stop
 from allocation.journal import (
@@ -157,14 +156,6 @@ class SqlOrderDesk:
         with self._database.reading() as connection:
             found = connection.execute(question.order_by(order_executor.c.beat_at.desc())).mappings()
             return tuple(Heartbeat(row["name"], row["started_at"], row["beat_at"], row["said"]) for row in found)
-
-    def beat(self, heartbeat: Heartbeat) -> None:
-        """Say that an executor is at work; in place of what it said before."""
-        row = {"name": heartbeat.name, "started_at": heartbeat.started_at}
-        with self._database.writing() as connection:
-            connection.execute(
-                upsert(order_executor, connection), {**row, "beat_at": heartbeat.at, "said": heartbeat.said}
-            )
 
     @contextmanager
     def _reaching(self, user_id: str, account_id: str) -> Iterator[tuple[Connection, Reached]]:
