@@ -1,11 +1,13 @@
 """The tables of an import preview: what was read, and what was not."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
 from streamlit.column_config import NumberColumn, TextColumn
 
+from allocation.holding_changes import Changes
 from allocation.imported import LineProblem
 from allocation.model import Portfolio
 from allocation.valuation import cost_of
@@ -42,6 +44,47 @@ def positions_table(portfolio: Portfolio) -> None:
             "value": TextColumn("Value", width=120, alignment="right"),
             "cost": TextColumn("Cost", width=120, alignment="right"),
             "name": TextColumn("Name", width=260),
+        },
+    )
+
+
+def changes_table(changes: Changes, currency: str) -> None:
+    """What is gone, new, more or less, and the cash of every currency, before and after."""
+    rows = [
+        {
+            "what": change.what,
+            "kind": "gone" if change.after is None else "new" if change.before is None else "changed",
+            "before": units(change.before) if change.before is not None else "",
+            "after": units(change.after) if change.after is not None else "",
+            "by": f"{'+' if change.by > 0 else ''}{units(change.by)}",
+            "name": change.name,
+        }
+        for change in changes.positions
+    ]
+    rows += [
+        {
+            "what": f"Cash {change.what}",
+            "kind": "changed",
+            "before": money(change.before or Decimal(0), change.what or currency),
+            "after": money(change.after or Decimal(0), change.what or currency),
+            "by": f"{'+' if change.by > 0 else ''}{money(change.by, change.what or currency)}",
+            "name": "",
+        }
+        for change in changes.cash
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(rows), MOST_ROWS),
+        alt="What the file changes about the account that is saved",
+        column_config={
+            "what": TextColumn("Holding", width=110, pinned=True),
+            "kind": TextColumn("", width=80),
+            "before": TextColumn("Before", width=120, alignment="right"),
+            "after": TextColumn("After", width=120, alignment="right"),
+            "by": TextColumn("Change", width=120, alignment="right"),
+            "name": TextColumn("Name", width=240),
         },
     )
 

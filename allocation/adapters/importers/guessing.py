@@ -49,7 +49,36 @@ _SHORT = frozenset({"last", "code", "cur", "fund", "parts", "amount", "balance",
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,5}([.\-/ ][A-Z]{1,3})?|[A-Z]{2}[A-Z0-9]{9}\d")
 # Three letters alone tell no currency from a ticker.
 _CURRENCIES = frozenset(
-    ["USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "JPY", "CNY", "HKD", "SGD", "INR", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "ILS", "ZAR", "TRY", "BRL", "MXN", "KRW", "TWD", "THB", "GBX"]
+    [
+        "USD",
+        "EUR",
+        "GBP",
+        "CHF",
+        "CAD",
+        "AUD",
+        "NZD",
+        "JPY",
+        "CNY",
+        "HKD",
+        "SGD",
+        "INR",
+        "SEK",
+        "NOK",
+        "DKK",
+        "PLN",
+        "CZK",
+        "HUF",
+        "RON",
+        "ILS",
+        "ZAR",
+        "TRY",
+        "BRL",
+        "MXN",
+        "KRW",
+        "TWD",
+        "THB",
+        "GBX",
+    ]
 )
 _AMOUNT = re.compile(r"[-+(]?\s*[^\d\s.,()-]{0,4}\s*-?[\d.,'  ]*\d[\d.,]*\s*\)?\s*([^\d\s]{1,3})?")
 _DAY = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})([T ].*)?")
@@ -80,11 +109,11 @@ def guess_places(names: Sequence[str], body: Sequence[Sequence[str]]) -> dict[Fi
     return places
 
 
-def guess_comma(body: Sequence[Sequence[str]], places: Sequence[int]) -> bool | None:
-    """Whether decimals are written with a comma; None where 1.234 could be two numbers."""
-    cells = [row[place] for row in body for place in places if place < len(row) and is_amount(row[place])]
-    told = uses_decimal_comma(cells)
-    if told is None and not any("," in cell or "." in cell for cell in cells):
+def guess_comma(cells: Sequence[str]) -> bool | None:
+    """Whether decimals are written with a comma; None where 1.234 could be two numbers, whichever column it stands in."""
+    amounts = [cell for cell in cells if is_amount(cell)]
+    told = uses_decimal_comma(amounts)
+    if told is None and not any("," in cell or "." in cell for cell in amounts):
         return False
     return told
 

@@ -62,18 +62,15 @@ def look_at(content: bytes) -> UnknownTable:
     body = [row.cells for row in table.body]
     names = table.header.cells
     places = guess_places(names, body[:200])
-    amounts = [places[name] for name in _AMOUNTS if name in places]
-    days = [
-        row[places[Field.ACQUIRED]] for row in body if Field.ACQUIRED in places and places[Field.ACQUIRED] < len(row)
-    ]
+    cells = [cell for row in body for cell in row]
     return UnknownTable(
         tuple(names),
         table.header.number,
         tuple(tuple(row) for row in body[:_SAMPLE]),
         fingerprint_of(names),
         places,
-        guess_comma(body, amounts),
-        guess_days(days),
+        guess_comma(cells),
+        guess_days(cells),
     )
 
 
