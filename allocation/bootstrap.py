@@ -16,7 +16,7 @@ from allocation.adapters.importers import TEMPLATE, look_at, read_accounts, read
 from allocation.adapters.key_ring import KeyPlace, KeysInFile, KeysInKeyring, KeysInText
 from allocation.adapters.memory import MemoryQuoteCache
 from allocation.adapters.paper_kind import PaperKind
-from allocation.adapters.samples import sample_quotes
+from allocation.adapters.samples import SampleRates, sample_quotes
 from allocation.adapters.snaptrade_kind import SnaptradeKind
 from allocation.adapters.sql.attempts import SqlAttempts
 from allocation.adapters.sql.credentials import SqlCredentials
@@ -99,7 +99,7 @@ class Workbench:
 
     def demo(self) -> tuple[User, Store, Market]:
         """A visitor with a store of their own and sample prices: no network, nothing kept, nothing shared."""
-        return demo_user(), demo_store(), Market(None, MemoryQuoteCache(), sample_quotes(), reference=EcbRates())
+        return demo_user(), demo_store(), Market(None, MemoryQuoteCache(), sample_quotes(), reference=SampleRates())
 
 
 def workbench(settings: Settings) -> Workbench:
@@ -243,4 +243,5 @@ def open_market(settings: Settings, cache: QuoteCache, closes: HistoryCache) -> 
         others=others,
         deadline=deadline,
         histories=histories,
+        describer=yahoo,
     )

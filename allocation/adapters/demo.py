@@ -1,4 +1,4 @@
-"""The demo: a visitor with three sample accounts in memory, each with a problem to solve. Nothing is kept."""
+"""The demo: a visitor with four sample accounts in memory, each with a problem to solve. Nothing is kept."""
 
 import json
 from collections.abc import Mapping
@@ -48,11 +48,14 @@ def _portfolio(sample: Mapping[str, Any], as_of: datetime) -> Portfolio:
         sample["id"],
         sample["name"],
         broker="Sample data",
+        currency=sample.get("currency", "USD"),
         tax_treatment=TaxTreatment(sample["tax_treatment"]),
         note=sample["note"],
     )
     positions = tuple(_position(symbol, lots) for symbol, lots in sample["positions"].items())
-    return Portfolio(account, positions, to_decimal(sample["cash"], f"The cash of {account.name}"), as_of)
+    balances = {code: to_decimal(amount, f"The {code}") for code, amount in sample.get("balances", {}).items()}
+    cash = to_decimal(sample["cash"], f"The cash of {account.name}")
+    return Portfolio(account, positions, cash, as_of, balances=balances)
 
 
 def _position(symbol: str, sample_lots: list[dict[str, str]]) -> Position:

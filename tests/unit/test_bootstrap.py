@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from allocation.adapters.samples import sample_quotes
+from allocation.base_currency import in_base_currency
 from allocation.bootstrap import Workbench, workbench
+from allocation.currencies import RateOrigin
 from allocation.errors import AccountNotFoundError, SettingsError
 from allocation.model import Account, Portfolio, PriceSource, TaxTreatment
 from allocation.settings import Settings
@@ -59,18 +61,31 @@ def test_starting_loads_neither_yahoo_nor_what_only_a_new_database_needs(tmp_pat
     assert ran.stdout == "[]\n"
 
 
-def test_the_demo_shows_three_accounts_with_targets_and_a_price_for_every_line(bench: Workbench) -> None:
+def test_the_demo_shows_four_accounts_with_targets_and_a_price_or_rate_for_every_line(bench: Workbench) -> None:
     user, store, market = bench.demo()
 
     assert user.demo
-    assert [a.name for a in store.accounts(user.id)] == ["Education fund", "Family brokerage", "Retirement (IRA)"]
+    names = ["Education fund", "Family brokerage", "Retirement (IRA)", "Savings in euro"]
+    assert [a.name for a in store.accounts(user.id)] == names
     for account in store.accounts(user.id):
         portfolio, target = store.portfolio(user.id, account.id), store.target(user.id, account.id)
         assert target is not None
         symbols = {*portfolio.symbols, *target.weights}
-        quotes = market.known(symbols, portfolio, store.manual_prices(user.id))
-        assert quotes.keys() == symbols
-        assert {q.source for q in quotes.values()} == {PriceSource.SAMPLE}
+        at_hand = market.at_hand(symbols, portfolio, store.manual_prices(user.id))
+        told = in_base_currency(portfolio, at_hand.quotes, at_hand.rates, target.weights)
+        assert told.prices.keys() == symbols
+        assert {q.source for q in at_hand.quotes.values()} == {PriceSource.SAMPLE}
+        assert {r.source for r in told.rates.values()} <= {RateOrigin.SAMPLE}
+        assert told.unrated == {}
+
+
+def test_the_demos_rates_are_of_the_day_of_its_prices(bench: Workbench) -> None:
+    _, _, market = bench.demo()
+
+    rates = market.rates(["EUR", "JPY"], "USD").rates
+
+    assert rates.price("EUR", "USD") == Decimal("1.064")  # the European Central Bank on 28 December 2022
+    assert rates["USD", "JPY"].time.date() == sample_quotes()["QUAL"].time.date()
 
 
 def test_every_demo_account_has_lots_names_and_a_story(bench: Workbench) -> None:
@@ -114,6 +129,7 @@ def test_the_demo_accounts_are_taxed_as_their_names_say(bench: Workbench) -> Non
         "family-brokerage": TaxTreatment.TAXABLE,
         "retirement-ira": TaxTreatment.TAX_DEFERRED,
         "education-fund": TaxTreatment.TAXABLE,
+        "euro-savings": TaxTreatment.TAXABLE,
     }
 
 
@@ -123,7 +139,7 @@ def test_two_demo_visitors_never_see_each_others_changes(bench: Workbench) -> No
     one.remove_account(user.id, "education-fund")
     one.save_target(user.id, "retirement-ira", TargetAllocation({}))
 
-    assert len(other.accounts(user.id)) == 3
+    assert len(other.accounts(user.id)) == 4
     assert other.target(user.id, "retirement-ira") != TargetAllocation({})
 
 
