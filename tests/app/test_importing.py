@@ -53,7 +53,7 @@ def test_the_choice_is_remembered_for_the_same_header_and_can_be_made_again(acco
     app = button(upload(accounts, GERMAN), "Save account").click().run()
     assert not app.exception
 
-    app = upload(app, GERMAN.replace("12,5;80,10".encode(), "14,5;80,10".encode()).replace(b"1.278,13", b"1.482,63"))
+    app = upload(app, GERMAN.replace(b"12,5;80,10", b"14,5;80,10").replace(b"1.278,13", b"1.482,63"))
 
     assert "Read with the columns you chose before" in written(app)
     assert not any(str(box.key).startswith("accounts.column.") for box in app.selectbox)
