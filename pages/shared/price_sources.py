@@ -10,9 +10,9 @@ from pages.shared.state import require_session, signed_in
 
 _NAMES = {
     PriceSource.MANUAL: "Entered by hand",
-    PriceSource.FILE: "The broker's own, from its file or link",
+    PriceSource.FILE: "The broker's own",
     PriceSource.YAHOO: "Yahoo",
-    PriceSource.ALPACA: "Alpaca's market data",
+    PriceSource.ALPACA: "Alpaca",
 }
 
 
@@ -25,7 +25,8 @@ def price_sources(session: Session) -> None:
         st.markdown("**Whose price counts**")
         st.caption(
             "The first of these whose price is current, symbol by symbol. A price is current until its exchange has traded "
-            "for a quarter of an hour since; one entered by hand, until you remove it. Where none is, the newest counts."
+            "for a quarter of an hour since; one entered by hand, until you remove it. Where none is, the newest counts. The "
+            "broker's own price came with your holdings, in a file or over a link."
         )
         for place, source in enumerate(order):
             _row(session, place, source)
