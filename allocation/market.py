@@ -29,6 +29,7 @@ from allocation.ports import (
     QuoteFault,
     QuoteSource,
     RateSource,
+    SecuritySource,
     TradingSessions,
 )
 from allocation.price_history import Histories, NoHistories
@@ -87,6 +88,7 @@ class Market:
         others: Mapping[PriceSource, QuoteSource] | None = None,
         deadline: float = DEADLINE,
         histories: Histories | None = None,
+        describer: SecuritySource | None = None,
     ) -> None:
         """Put the sources together.
 
@@ -96,6 +98,7 @@ class Market:
             others: further sources from the network.
             deadline: seconds a refresh may take, however many sources it asks.
             histories: closes of the past; splits are looked for in them.
+            describer: who says what a security is, when somebody asks; None where nothing is fetched.
         """
         network = {PriceSource.YAHOO: source} if source else {}
         self._chain = QuoteChain({**network, **(others or {})}, deadline)
@@ -106,6 +109,7 @@ class Market:
         self._fetched: dict[str, datetime] = {}
         self._flights: Flights[tuple[PriceOrder, str], QuoteAnswer] = Flights()
         self.histories = histories or Histories(None, NoHistories(), self._sessions)
+        self.describer = describer
         self._splits = SplitWatch(self.histories)
 
     @property

@@ -116,6 +116,14 @@ class User:
     demo: bool = False
 
 
+class SecuritySource(Protocol):
+    """Somewhere it is known what a security is."""
+
+    def facts(self, symbol: str) -> SecurityFacts:
+        """What it says, within its own deadline; raises `FactsUnavailableError`."""
+        ...
+
+
 class Securities(Protocol):
     """What a user says securities are, for themselves: no account is asked for, and nobody else's is touched."""
 

@@ -35,10 +35,17 @@ class FactsError(AllocationError):
     code = "facts_invalid"
 
 
+class FactsUnavailableError(AllocationError):
+    """A source that says nothing of a security just now, or nothing that can be used."""
+
+    code = "facts_unavailable"
+
+
 class FactsSource(StrEnum):
     """Where the facts come from."""
 
     USER = "user"
+    YAHOO = "yahoo"
     SAMPLE = "sample"
 
 

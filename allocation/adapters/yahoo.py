@@ -13,6 +13,7 @@ from allocation.model import Quote
 from allocation.pairs import pair_of
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, TradingSessions
 from allocation.price_history import Period, PriceHistory
+from allocation.securities import FactsUnavailableError, SecurityFacts
 
 if TYPE_CHECKING:
     from allocation.adapters.yahoo_batch import Batch, TableRoute
@@ -63,6 +64,18 @@ class YahooSource:
             self._batch({symbol: ticker}, self._deadline).history(symbol, period) if ticker else _not_a_ticker(symbol)
         )
 
+    def facts(self, symbol: str) -> SecurityFacts:
+        """What Yahoo says the security is, in at most one request beside cookie and crumb.
+
+        Raises:
+            FactsUnavailableError: it says nothing, or nothing that can be used.
+        """
+        ticker = yahoo_ticker(symbol)
+        found = self._batch({symbol: ticker}, self._deadline).profile(symbol) if ticker else _not_a_ticker(symbol)
+        if isinstance(found, QuoteFailure):
+            raise FactsUnavailableError(_about_facts(found), (symbol,))
+        return found
+
     def _fetch(self, tickers: Mapping[str, str], deadline: float) -> list[Quote | QuoteFailure]:
         return self._batch(tickers, deadline).run(self._workers)
 
@@ -92,6 +105,15 @@ class YahooSource:
 def _spelled(symbol: str) -> str:
     """Yahoo's spelling; that of a currency pair is our own."""
     return symbol if pair_of(symbol) else yahoo_ticker(symbol)
+
+
+def _about_facts(failure: QuoteFailure) -> str:
+    """Why nothing is said of a security; out of reach is out of reach, whatever was asked."""
+    if failure.fault == QuoteFault.UNKNOWN_SYMBOL:
+        return f"Yahoo does not know {failure.symbol[:40]}. Fill in the fields yourself."
+    if failure.fault == QuoteFault.UNUSABLE:
+        return f"Yahoo says nothing of {failure.symbol} that can be used. Fill in the fields yourself."
+    return failure.message
 
 
 def _not_a_ticker(symbol: str) -> QuoteFailure:

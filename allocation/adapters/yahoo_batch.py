@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from allocation.adapters import yahoo_session
 from allocation.adapters.yahoo_chart import NoPriceError, failure, read_chart, retry_time
 from allocation.adapters.yahoo_history import read_history
+from allocation.adapters.yahoo_profile import MODULES, read_profile
 from allocation.adapters.yahoo_session import Leash, YahooSession
 from allocation.adapters.yahoo_table import COLUMNS, ROWS_AT_ONCE, read_row, read_table
 from allocation.exchanges import exchange_of
@@ -17,8 +18,9 @@ from allocation.model import Quote
 from allocation.pairs import pair_of
 from allocation.ports import QuoteFailure, QuoteFault, TradingSessions
 from allocation.price_history import Period, PriceHistory
+from allocation.securities import SecurityFacts
 
-Told = TypeVar("Told", Quote, PriceHistory)
+Told = TypeVar("Told", Quote, PriceHistory, SecurityFacts)
 
 TABLES_SHARE: Final = 0.4  # of the time there is; the charts need the rest if the table stays away
 REST: Final = timedelta(minutes=10)  # after the table was not what we expect
@@ -176,6 +178,16 @@ class Batch:
             ticker = self._tickers[symbol]
             chart = self._session.chart(ticker, self._leash, period.value)
             return read_history(symbol, ticker, period, chart.status, chart.text, self._now)
+
+        return self._answered(symbol, read)
+
+    def profile(self, symbol: str) -> SecurityFacts | QuoteFailure:
+        """What the one security of the batch is, within the deadline."""
+
+        def read(symbol: str) -> SecurityFacts:
+            ticker = self._tickers[symbol]
+            reply = self._session.profile(ticker, MODULES, self._leash)
+            return read_profile(symbol, ticker, reply.status, reply.text)
 
         return self._answered(symbol, read)
 

@@ -23,6 +23,7 @@ from yfinance.data import YfData  # type: ignore[import-untyped]
 from yfinance.exceptions import YFException, YFRateLimitError  # type: ignore[import-untyped]
 
 CHART = "https://query2.finance.yahoo.com/v8/finance/chart/"
+SUMMARY = "https://query2.finance.yahoo.com/v10/finance/quoteSummary/"
 TABLE = "https://query1.finance.yahoo.com/v7/finance/quote"
 MOST_BYTES = 1_000_000  # unpacked; a chart of one day takes two thousand, a table of 200 rows sixty thousand
 
@@ -96,6 +97,10 @@ class YahooSession(Session[Response]):
         asked = {"symbols": ",".join(tickers), "fields": ",".join(columns), "formatted": "false"}
         return self._ask(TABLE, asked, leash)
 
+    def profile(self, ticker: str, modules: Iterable[str], leash: Leash) -> Reply:
+        """The summary of one security; raises like `chart`."""
+        return self._ask(f"{SUMMARY}{ticker}", {"modules": ",".join(modules), "formatted": "false"}, leash)
+
     def _ask(self, url: str, parameters: dict[str, str], leash: Leash) -> Reply:
         self._leashes.own = leash
         response = YfData(session=self).get(url, parameters, leash.left)
@@ -108,7 +113,7 @@ class YahooSession(Session[Response]):
             raise Timeout("The time for this batch is over.", CurlECode.OPERATION_TIMEDOUT)
         asked = options.get("timeout")
         options["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
-        if url.startswith((CHART, TABLE)):
+        if url.startswith((CHART, SUMMARY, TABLE)):
             options["allow_redirects"] = False
         response = super().request(method, url, **options)
         if response.status_code == 429:

@@ -1,7 +1,7 @@
 """What the securities of an account are: their classes with shares, sector and region, said by the user for themselves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pandas as pd
@@ -16,6 +16,7 @@ from allocation.securities import (
     LONGEST_NAME,
     USUAL_CLASSES,
     FactsSource,
+    FactsUnavailableError,
     SecurityFacts,
     classes_in_words,
     facts_of,
@@ -42,9 +43,10 @@ class _Typed:
         return SecurityFacts(symbol, classes, self.sector, self.region, self.isin)
 
 
-_SOURCES = {FactsSource.USER: "yours", FactsSource.SAMPLE: "sample"}
+_SOURCES = {FactsSource.USER: "you", FactsSource.YAHOO: "Yahoo", FactsSource.SAMPLE: "sample"}
 _CASH = "Cash in the account"
 _OPEN = "classes.open"
+_PROPOSED = "classes.proposed"  # what Yahoo said of a security, by symbol, or why it said nothing
 
 
 def show_classes(session: Session, portfolio: Portfolio, valuation: Valuation) -> None:
@@ -128,8 +130,9 @@ def _open() -> None:
 
 @signed_in
 def _close() -> None:
-    """Callback: nothing was saved."""
+    """Callback: the dialog is closed, and what Yahoo said forgotten."""
     st.session_state.pop(_OPEN, None)
+    st.session_state.pop(_PROPOSED, None)
 
 
 @st.dialog("What a security is", icon=":material/category:", on_dismiss=_close)
@@ -144,7 +147,8 @@ def _describe() -> None:
         key="classes.symbol",
     )
     facts = facts_of(symbol, known) or SecurityFacts(symbol)
-    typed = _form(symbol, facts, known)
+    proposed = _ask_yahoo(session, symbol)
+    typed = _form(symbol, proposed or facts, known)
     with st.container(horizontal=True):
         wants_save = st.button("Save", type="primary", icon=":material/save:", key="classes.save")
         forget = st.button("Forget", icon=":material/delete:", key="classes.forget", disabled=facts.is_empty)
@@ -153,7 +157,37 @@ def _describe() -> None:
         session.store.remove_security_facts(session.user.id, symbol)
         _done(f"What {literal(symbol)} is was forgotten.")
     elif wants_save:
-        _save(session, symbol, typed)
+        _save(session, symbol, typed, proposed)
+
+
+def _ask_yahoo(session: Session, symbol: str) -> SecurityFacts | None:
+    """The button to ask Yahoo, where there is a network to ask over, and what came of it for this security."""
+    if session.market.describer is None:
+        return None
+    st.button("Ask Yahoo", icon=":material/travel_explore:", key="classes.ask", on_click=_fetch, args=(symbol,))
+    said: SecurityFacts | str | None = st.session_state.get(_PROPOSED, {}).get(symbol)
+    if isinstance(said, str):
+        st.warning(literal(said), icon=":material/info:")
+        return None
+    if said is not None:
+        st.caption("Filled in with what Yahoo says. Look it over; it counts once you save it.")
+    return said
+
+
+@signed_in
+def _fetch(symbol: str) -> None:
+    """Callback: what Yahoo says of a security, in place of what stands in the fields."""
+    describer = require_session().market.describer
+    if describer is None:
+        return
+    proposed = st.session_state.setdefault(_PROPOSED, {})
+    try:
+        proposed[symbol] = describer.facts(symbol)
+    except FactsUnavailableError as error:
+        proposed[symbol] = str(error)
+        return
+    for key in [key for key in st.session_state if str(key).startswith(f"classes.{symbol}.")]:
+        del st.session_state[key]
 
 
 def _form(symbol: str, facts: SecurityFacts, known: Mapping[str, SecurityFacts]) -> _Typed:
@@ -173,7 +207,9 @@ def _form(symbol: str, facts: SecurityFacts, known: Mapping[str, SecurityFacts])
         st.caption(f"Together {plain(sum(shares.values(), Decimal(0)))} %; they have to come to 100 %.")
     sector = st.text_input("Sector", facts.sector, max_chars=LONGEST_NAME, key=f"classes.{symbol}.sector")
     region = st.text_input("Region", facts.region, max_chars=LONGEST_NAME, key=f"classes.{symbol}.region")
-    isin = st.text_input("ISIN", facts.isin, max_chars=12, key=f"classes.{symbol}.isin", placeholder="Twelve letters and digits")
+    isin = st.text_input(
+        "ISIN", facts.isin, max_chars=12, key=f"classes.{symbol}.isin", placeholder="Twelve letters and digits"
+    )
     return _Typed(shares, sector, region, isin)
 
 
@@ -186,9 +222,12 @@ def _share(symbol: str, name: str, facts: SecurityFacts, classes: int) -> Decima
     return to_decimal(round(typed, 4), f"The share of {name}")
 
 
-def _save(session: Session, symbol: str, typed: _Typed) -> None:
+def _save(session: Session, symbol: str, typed: _Typed, proposed: SecurityFacts | None) -> None:
+    """What is saved as Yahoo said it, keeps Yahoo's name; whatever was changed is the user's word."""
     try:
-        session.store.save_security_facts(session.user.id, typed.facts(symbol))
+        said = typed.facts(symbol)
+        unchanged = proposed is not None and said == replace(proposed, source=said.source)
+        session.store.save_security_facts(session.user.id, proposed if unchanged and proposed else said)
     except AllocationError as error:
         st.error(literal(str(error)), icon=":material/error:")
     else:
@@ -197,6 +236,6 @@ def _save(session: Session, symbol: str, typed: _Typed) -> None:
 
 def _done(sentence: str) -> None:
     """Close the dialog; the page says what was done."""
-    st.session_state.pop(_OPEN, None)
+    _close()
     remark(sentence)
     st.rerun()

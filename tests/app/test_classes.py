@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryStore
-from allocation.securities import SecurityFacts
+from allocation.securities import FactsSource, FactsUnavailableError, SecurityFacts
 from tests.app.conftest import OpenApp, button, said
 from tests.app.desks import VISITOR, open_page, store_with
 from tests.builders import a_portfolio
@@ -106,3 +106,60 @@ def test_the_demos_securities_are_described_and_labelled_as_samples(demo_app: Ap
     rows = table(app, "sector")
     assert {row["class"] for row in rows} == {"US stocks"}
     assert {row["source"] for row in rows} == {"sample"}
+
+
+# ── Yahoo's word ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Describer:
+    """Knows one security."""
+
+    def facts(self, symbol: str) -> SecurityFacts:
+        if symbol != "MIX":
+            raise FactsUnavailableError(f"Yahoo does not know {symbol}. Fill in the fields yourself.", (symbol,))
+        mixed = {"Stocks": D("0.6"), "Bonds": D("0.4")}
+        return SecurityFacts("MIX", mixed, "", "United States", source=FactsSource.YAHOO)
+
+
+@pytest.fixture
+def asked(open_app: OpenApp, store: MemoryStore) -> AppTest:
+    """The dialog, after Yahoo was asked about MIX."""
+    app = open_page(open_app, PAGE, store, PRICES)
+    app.session_state["state.signed_in"].session.market.describer = Describer()
+    button(app, "Say what a security is").click().run()
+    app.selectbox(key="classes.symbol").select("MIX").run()
+    return app.button(key="classes.ask").click().run()
+
+
+def test_what_yahoo_says_fills_the_fields_and_counts_once_it_is_saved(asked: AppTest, store: MemoryStore) -> None:
+    assert asked.number_input(key="classes.MIX.share.Stocks").value == 60
+    assert store.security_facts(VISITOR.id) == {}
+
+    asked.button(key="classes.save").click().run()
+
+    assert store.security_facts(VISITOR.id)["MIX"].source == FactsSource.YAHOO
+    assert [row["source"] for row in table(asked, "sector")] == ["", "Yahoo"]
+
+
+def test_what_the_user_changes_in_it_is_the_users_word(asked: AppTest, store: MemoryStore) -> None:
+    asked.text_input(key="classes.MIX.region").set_value("World")
+    asked.button(key="classes.save").click().run()
+
+    kept = store.security_facts(VISITOR.id)["MIX"]
+    assert (kept.region, kept.source) == ("World", FactsSource.USER)
+
+
+def test_why_yahoo_says_nothing_stands_beside_the_fields(asked: AppTest) -> None:
+    asked.selectbox(key="classes.symbol").select("BRK B").run()
+    asked.button(key="classes.ask").click().run()
+
+    assert "Yahoo does not know BRK B" in said(asked)
+    assert asked.multiselect(key="classes.BRK B.classes").value == []
+
+
+def test_where_nothing_is_fetched_nobody_can_be_asked(open_app: OpenApp, store: MemoryStore) -> None:
+    app = open_page(open_app, PAGE, store, PRICES)
+
+    button(app, "Say what a security is").click().run()
+
+    assert "Ask Yahoo" not in [b.label for b in app.button]
