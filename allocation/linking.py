@@ -156,6 +156,10 @@ class BrokerKind(Protocol):
         """The broker behind a link; `keep` is told of every renewed token. May ask for one, and raises as `begin`."""
         ...
 
+    def filled(self, token: bytes) -> Mapping[str, str]:
+        """What the user filled in when they linked, to begin again without asking; nothing where it has to be new."""
+        ...
+
     def revoke(self, link: Link, token: bytes) -> None:
         """Let the broker forget the link, where it can; raises as `begin`."""
         ...

@@ -127,6 +127,17 @@ class Links:
             return begun
         return self._keep(user_id, link, begun)
 
+    def again(self, user_id: str, link_id: str, callback: Callback | None = None) -> Link | Errand:
+        """Begin again where a link has ended, with what was filled in before.
+
+        Raises:
+            LinkError: the broker wants it filled in anew.
+            TokenUnreadableError: nobody knows any more what it was.
+        """
+        link = self._own(user_id, link_id)
+        filled = self._kind(link.broker).filled(self._rows.token(user_id, link_id))
+        return self.begin(user_id, link.broker, link.way, link.mode, filled, callback)
+
     def errand(self, user_id: str, broker: str) -> tuple[Link, Errand] | None:
         """The errand that is under way at a broker, with what was chosen; None when there is none or it is too late."""
         for link in self._rows.links(user_id):
@@ -186,7 +197,8 @@ class Links:
         account = Account(account_id_of(link, opened), name, "Paper", currency=start.account.currency)
         taxed = replace(account, tax_treatment=start.account.tax_treatment)
         # With the prices the holdings came with: without a network they are all there is to deal at.
-        self._store.save_portfolios(user_id, [replace(start, account=taxed, as_of=self._now())])
+        begun = replace(start, account=taxed, as_of=self._now(), set_aside=(), recent_sales=())
+        self._store.save_portfolios(user_id, [begun])
         self._rows.note_accounts(user_id, link.id, {taxed.id: opened}, self._now())
         return self._store.portfolio(user_id, taxed.id)
 

@@ -35,7 +35,6 @@ _KEYS: Final = Way(
         ),
         Asked("secret", "Secret key", help="Alpaca shows it once, when the pair is made."),
     ),
-    about="For your own account.",
 )
 _OAUTH: Final = Way("oauth", "By signing in at Alpaca", BOTH, comeback=Comeback.CALLBACK)
 
@@ -103,6 +102,10 @@ class AlpacaKind:
             told = self._tokens({"grant_type": "refresh_token", "refresh_token": told["refresh"]}, told)
             keep(_grant(told))
         return self._broker(AlpacaToken(told["access"]), link.mode)
+
+    def filled(self, token: bytes) -> Mapping[str, str]:
+        """Nothing: what was refused once has to be new."""
+        return {}
 
     def revoke(self, link: Link, token: bytes) -> None:
         """Alpaca offers programs no way to; keys and apps are withdrawn on its own pages."""

@@ -88,6 +88,11 @@ class EtradeKind:
             renewed=lambda renewed: keep(_grant(consumer, renewed)),
         )
 
+    def filled(self, token: bytes) -> Mapping[str, str]:
+        """The key: it outlives the session that ended at midnight."""
+        told = _read(token)
+        return {"key": told["key"], "secret": told["secret"]}
+
     def revoke(self, link: Link, token: bytes) -> None:
         """Make the token worthless at E*TRADE; one that is dead has nothing left to lose."""
         told = _read(token)

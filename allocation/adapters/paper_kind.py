@@ -49,6 +49,10 @@ class PaperKind:
         hours = {} if self._is_open is None else {"is_open": self._is_open}
         return PaperBroker(self._books, user_id, lambda symbols: self._quotes_of(user_id, symbols), self._now, **hours)
 
+    def filled(self, token: bytes) -> Mapping[str, str]:
+        """Nothing: what was refused once has to be new."""
+        return {}
+
     def revoke(self, link: Link, token: bytes) -> None:
         """Nothing to do: nobody else knows of it."""
 

@@ -31,10 +31,10 @@ _KEYS: Final = Way(
 
 @dataclass(frozen=True, slots=True)
 class SnaptradeKind:
-    """A `BrokerKind`. `host`: where tests lead it to their own."""
+    """A `BrokerKind`. `host`: where tests lead it to their own; empty for SnapTrade."""
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    host: str = HOST
+    host: str = ""
     id: str = field(default="snaptrade", init=False)
     name: str = field(default=NAME, init=False)
     sign_in_again: str = field(default=LINK_AGAIN, init=False)
@@ -62,8 +62,12 @@ class SnaptradeKind:
         except (ValueError, KeyError, TypeError):
             raise TokenUnreadableError from None
 
+    def filled(self, token: bytes) -> Mapping[str, str]:
+        """Nothing: what was refused once has to be new."""
+        return {}
+
     def revoke(self, link: Link, token: bytes) -> None:
         """Keys are withdrawn on SnapTrade's own pages."""
 
     def _broker(self, key: SnaptradeKey) -> SnaptradeBroker:
-        return SnaptradeBroker(key, self.clock, self.host)
+        return SnaptradeBroker(key, self.clock, self.host or HOST)

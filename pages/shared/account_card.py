@@ -14,6 +14,7 @@ from allocation.price_text import prices_line
 from allocation.valuation import printed_total, value_portfolio
 from pages.shared.cache import workbench
 from pages.shared.link_card import show_link_actions, show_mode, show_trouble
+from pages.shared.link_dialog import link_again
 from pages.shared.look import beside_total, count, literal, money
 
 TAXED = {
@@ -41,7 +42,7 @@ def show_account(session: Session, account: Account, linked: LinkedAccount | Non
             if linked is not None:
                 show_link_actions(session, account, linked)
         if linked is not None:
-            show_trouble(session, account, linked)
+            show_trouble(session, account, linked, link_again)
 
 
 def show_role(session: Session, account: Account) -> None:

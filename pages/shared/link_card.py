@@ -1,5 +1,6 @@
 """What an account's card says of its broker: paper or live, how old its holdings are, and what can be done with the link."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -15,6 +16,7 @@ from pages.shared.cache import workbench
 from pages.shared.look import literal
 from pages.shared.state import remark
 
+Again = Callable[[str], None]  # begins to link anew, for a link's id
 _VANISHED = "accounts.vanished"
 _FAILED = "accounts.link_failed"
 _UNLINKED = {
@@ -46,11 +48,13 @@ def show_badge(mode: Mode) -> None:
         st.badge("PAPER", icon=":material/description:", color="blue")
 
 
-def show_trouble(session: Session, account: Account, linked: LinkedAccount) -> None:
+def show_trouble(session: Session, account: Account, linked: LinkedAccount, again: Again) -> None:
     """What keeps the link from working, or what the last refresh met, and the way on."""
     link = linked.link
     if link.state == LinkState.ENDED:
         st.warning(literal(link.reason), icon=":material/link_off:")
+        if linked.owner_id == session.user.id:
+            show_again(link, again, account.id)
         return
     failed = st.session_state.get(f"{_FAILED}.{link.id}")
     if failed is None or linked.owner_id != session.user.id:
@@ -78,17 +82,23 @@ def show_link_actions(session: Session, account: Account, linked: LinkedAccount)
             unlink(session, link)
 
 
-def show_loose_links(session: Session, linked: dict[str, LinkedAccount]) -> None:
+def show_again(link: Link, again: Again, place: str) -> None:
+    """The way to link it again. Several accounts may be behind one link, each in its place."""
+    key = f"accounts.again.{place}"
+    st.button("Link again", key=key, icon=":material/link:", type="primary", on_click=again, args=(link.id,))
+
+
+def show_loose_links(session: Session, linked: dict[str, LinkedAccount], again: Again) -> None:
     """Links that brought no account yet: their first refresh failed, or the account was removed here."""
     if session.user.demo:
         return
     attached = {each.link.id for each in linked.values()}
     for link in workbench().links.of_user(session.user.id):
         if link.id not in attached and link.broker != PAPER:
-            show_loose_link(session, link)
+            show_loose_link(session, link, again)
 
 
-def show_loose_link(session: Session, link: Link) -> None:
+def show_loose_link(session: Session, link: Link, again: Again) -> None:
     """One of them, with what can be done."""
     with st.container(border=True, key=f"accounts-link-{link.id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -100,6 +110,8 @@ def show_loose_link(session: Session, link: Link) -> None:
             working = link.state == LinkState.WORKING
             if st.button("Refresh", key=f"accounts.refresh.{link.id}", icon=":material/sync:", disabled=not working):
                 refresh(session, link)
+            if not working:
+                show_again(link, again, link.id)
             if st.button("Unlink", key=f"accounts.unlink.{link.id}", icon=":material/link_off:"):
                 unlink(session, link)
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import streamlit as st
 
-from allocation.allocation import Session
+from allocation.allocation import Session, select_account
 from allocation.brokers import Mode
 from allocation.errors import AllocationError, NumberError, SignInRefusedError
 from allocation.imported import LONGEST_NAME
@@ -22,7 +22,7 @@ from pages.shared.cache import attempts, workbench
 from pages.shared.link_card import note_failure
 from pages.shared.look import account_label, literal
 from pages.shared.popup import provider_answer
-from pages.shared.state import require_session, signed_in
+from pages.shared.state import current_session, remark, require_session, signed_in
 
 PAPER_CHOICE = "Paper"
 SAVED = "accounts.saved"
@@ -67,6 +67,29 @@ def open_dialog() -> None:
 
 
 @signed_in
+def link_again(link_id: str) -> None:
+    """Callback: the dialog for a link that has ended, with as much done as can be without asking."""
+    session = current_session()
+    links = workbench().links
+    link = next((link for link in links.of_user(session.user.id) if link.id == link_id), None) if session else None
+    kind = next((kind for kind in links.kinds if link and kind.id == link.broker), None)
+    if session is None or link is None or kind is None:
+        return
+    st.session_state[_OPEN] = True
+    st.session_state["link.broker"] = kind.name
+    way = next((way for way in kind.ways if way.id == link.way), None)
+    if way is None:
+        return
+    st.session_state[f"link.way.{kind.id}"] = way.label
+    st.session_state[f"link.mode.{kind.id}.{way.id}"] = link.mode
+    if way.comeback == Comeback.CODE:
+        try:
+            links.again(session.user.id, link_id)
+        except AllocationError as error:
+            remark(error.message)
+
+
+@signed_in
 def close_dialog() -> None:
     """Callback: nothing was linked."""
     st.session_state.pop(_OPEN, None)
@@ -78,7 +101,8 @@ def ask_for_link() -> None:
     session = require_session()
     kinds = {kind.name: kind for kind in workbench().links.kinds}
     names = [PAPER_CHOICE, *kinds]
-    chosen = st.segmented_control("Broker", names, default=PAPER_CHOICE, key="link.broker", required=True)
+    st.session_state.setdefault("link.broker", PAPER_CHOICE)
+    chosen = st.segmented_control("Broker", names, key="link.broker", required=True)
     kind = kinds.get(str(chosen))
     if kind is None:
         show_paper(session)
@@ -130,6 +154,7 @@ def open_paper(session: Session, name: str, start: str, cash: str, told: Mapping
         st.error(literal(str(error)), icon=":material/error:")
         return
     st.session_state[SAVED] = (opened.account.id,)
+    select_account(session, opened.account.id)
     st.session_state.pop(_OPEN, None)
     st.rerun()
 
@@ -164,9 +189,12 @@ def terms_of(told: Mapping[str, str | bool]) -> PaperTerms:
 def show_kind(session: Session, kind: BrokerKind) -> None:
     """One broker: the way, paper or live, and what it asks for."""
     ways = {way.label: way for way in kind.ways}
-    label = st.radio("How", list(ways), key=f"link.way.{kind.id}") if len(ways) > 1 else next(iter(ways))
+    label = next(iter(ways))
+    if len(ways) > 1:
+        label = st.radio("How", list(ways), key=f"link.way.{kind.id}", horizontal=True)
     way = ways[str(label)]
-    mode = st.radio("Which account", way.modes, key=f"link.mode.{kind.id}.{way.id}", format_func=_MODES.__getitem__)
+    modes = f"link.mode.{kind.id}.{way.id}"
+    mode = st.radio("Which account", way.modes, key=modes, format_func=_MODES.__getitem__, horizontal=True)
     if way.about:
         st.caption(literal(way.about))
     if mode == Mode.LIVE:
@@ -269,7 +297,12 @@ def bring_in(session: Session, link: Link) -> None:
     """The accounts behind a new link; what goes wrong now is said on the page, where it can be tried again."""
     try:
         refreshed = workbench().links.refresh(session.user.id, link.id)
-        st.session_state[SAVED] = tuple(portfolio.account.id for portfolio in refreshed.saved)
+        saved = tuple(portfolio.account.id for portfolio in refreshed.saved)
+        st.session_state[SAVED] = saved
+        if saved:
+            select_account(session, saved[0])
+        for refused in refreshed.refused:
+            note_failure(link, refused)
     except AllocationError as error:
         note_failure(link, error)
     st.session_state.pop(_OPEN, None)

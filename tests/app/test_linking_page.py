@@ -146,6 +146,24 @@ def test_an_ended_link_says_what_to_do_and_cannot_be_refreshed(new_user: AppTest
     assert "Link ended" in badges(app)
 
 
+def test_an_ended_link_is_linked_again_from_its_card_and_keeps_its_account(
+    new_user: AppTest, alpaca: AlpacaSide
+) -> None:
+    app = link_with_keys(new_user, alpaca)
+    alpaca.revoke()
+    button(app, "Refresh").click().run()
+    alpaca.stub.revoked = False
+
+    button(app, "Link again").click().run()
+    app.text_input(key="link.alpaca.keys.key_id").input(alpaca.stub.key_id)
+    app.text_input(key="link.alpaca.keys.secret").input(alpaca.stub.secret)
+    button(app, "Link Alpaca").click().run()
+
+    assert not app.exception
+    assert names(app) == ["Alpaca paper IN01"]
+    assert "Link ended" not in badges(app)
+
+
 def test_unlinking_leaves_the_holdings_without_a_broker(new_user: AppTest, alpaca: AlpacaSide) -> None:
     app = link_with_keys(new_user, alpaca)
 

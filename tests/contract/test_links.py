@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from allocation.adapters.aes_vault import AesVault
 from allocation.adapters.alpaca_kind import AlpacaKind, OAuthApp
 from allocation.adapters.broker_wire import Wire
+from allocation.adapters.etrade_kind import EtradeKind
 from allocation.adapters.paper_kind import PaperKind
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.links import SqlLinks
@@ -32,6 +34,7 @@ from allocation.trade_plan import Side
 from allocation.vault import new_key
 from tests.alpaca_side import AlpacaSide
 from tests.broker_side import CASH, HELD, PRICES, Fault
+from tests.etrade_side import EtradeSide
 from tests.people import new_world
 
 D = Decimal
@@ -313,6 +316,39 @@ def test_a_refresh_token_that_is_refused_ends_the_link(desk: Desk, signing_in: A
 def signing_in(desk: Desk) -> list[dict[str, str]]:
     """What was asked of the token endpoint."""
     return desk.alpaca.stub.asked_for_tokens
+
+
+# --- a broker whose sessions end at midnight
+
+
+def come_back(etrade: EtradeSide, begun: object) -> dict[str, str]:
+    """Agree on E*TRADE's page, and copy the code it shows."""
+    assert isinstance(begun, Errand)
+    (token,) = parse_qs(urlsplit(begun.url).query)["token"]
+    return {"code": etrade.stub.tokens.agree(token)}
+
+
+def test_a_session_that_ended_at_midnight_is_begun_again_without_filling_in_the_key(database: Database) -> None:
+    world = new_world(database)
+    with ExitStack() as closing:
+        etrade = EtradeSide(closing)
+        rows = SqlLinks(database, AesVault([new_key()]), world.trail)
+        paper = PaperKind(SqlPaperBooks(database), lambda _user, wanted: quotes(wanted), etrade.now)
+        kinds = (EtradeKind(None, etrade.now, etrade.stub.url),)
+        links = Links(kinds, rows, world.store, world.trail, paper, etrade.now)
+        filled = {"key": etrade.consumer.key, "secret": etrade.consumer.secret}
+        begun = links.begin(world.ann, "etrade", "key", Mode.LIVE, filled)
+        link = links.finish(world.ann, "etrade", come_back(etrade, begun))
+        (account,) = links.refresh(world.ann, link.id).saved
+
+        etrade.stub.ahead = timedelta(days=1)
+        (ended,) = links.of_user(world.ann)
+        again = links.finish(world.ann, "etrade", come_back(etrade, links.again(world.ann, ended.id)))
+
+        assert (ended.state, ended.reason) == (LinkState.ENDED, EtradeKind().sign_in_again)
+        assert "midnight US Eastern" in ended.reason
+        assert [each.id for each in links.of_user(world.ann)] == [again.id]
+        assert links.refresh(world.ann, again.id).saved[0].account.id == account.account.id
 
 
 # --- paper accounts
