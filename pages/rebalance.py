@@ -313,7 +313,7 @@ def show_trades(view: View, plan: TradePlan, chosen: Choices) -> None:
         trades_frame(plan, view.quotes, told.rates),
         key="rebalance.trades",
         hide_index=True,
-        column_config=trades_columns(plan, view.account.currency, several=bool(told.rates)),
+        column_config=trades_columns(plan, view.account.currency, view.quotes if told.rates else None),
         row_height=ROW_HEIGHT,
         height=grid_height(len(plan.trades), 24),
         alt="Trades of the plan, sells first",

@@ -26,6 +26,10 @@ from pages.shared.tables import ROW_HEIGHT, grid_height
 _CODE = "currencies.code"
 _RATE = "currencies.rate"
 _REFUSED = "currencies.refused"
+_CONVERSIONS = (
+    "What a currency lacks once its securities are bought and sold, or to reach its target, is bought in whole cents; nothing "
+    "else is exchanged. Your bank's rate will differ."
+)
 
 
 def show_currencies(
@@ -104,7 +108,7 @@ def _show_conversions(settlement: Settlement) -> None:
         at = f"at {rate_in_words(each.rate)}"
         st.markdown(f":material/currency_exchange: **{literal(conversion_in_words(each))}** · {literal(at)}")
     if settlement.conversions:
-        st.caption("What is short is bought, in whole cents; nothing else is exchanged. Your bank's rate will differ.")
+        st.caption(_CONVERSIONS)
     if short := short_sentence(settlement.short):
         st.warning(literal(short), icon=":material/toll:")
 

@@ -92,7 +92,7 @@ def desk_columns(lines: Iterable[DeskLine], currency: str) -> dict[str, Any]:
     """The columns of the desk, the decision first: on a phone it is what fits."""
     every = tuple(lines)
     finest = max((decimals(line.target.scaleb(2)) for line in every if line.target is not None), default=2)
-    prices = [price for line in every if (price := _own_price(line)) is not None]
+    prices = [line.quote.price for line in every if line.quote]
     values = [line.value for line in every if line.value is not None]
     several = any(line.rate for line in every)
     return {
@@ -165,18 +165,19 @@ def trades_frame(
     )
 
 
-def trades_columns(plan: TradePlan, currency: str, several: bool = False) -> dict[str, Any]:
+def trades_columns(plan: TradePlan, currency: str, quotes: Mapping[str, Quote] | None = None) -> dict[str, Any]:
     """The columns of the trade table.
 
     Args:
-        several: whether prices are in several currencies.
+        quotes: the prices in their own currencies, where there are several.
     """
-    prices = [t.price for t in plan.trades]
+    several = quotes is not None
+    prices = [q.price for t in plan.trades if (q := quotes.get(t.symbol))] if quotes else [t.price for t in plan.trades]
     return {
         "side": TextColumn("Side", width=50),
         "symbol": TextColumn("Symbol", width=72),
         "quantity": NumberColumn("Quantity", width=78, format=_exact([t.quantity for t in plan.trades])),
-        "price": NumberColumn("Price", width=84, format="%,.4f" if several else _money_format(currency, prices)),
+        "price": NumberColumn("Price", width=84, format=_money_format("" if several else currency, prices)),
         "currency": TextColumn("In", width=48, help=_IN) if several else None,
         "own_value": NumberColumn("Value in it", width=104, format="%,.2f") if several else None,
         "rate": NumberColumn("Rate", width=84, format="%.6g") if several else None,
