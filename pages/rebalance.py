@@ -18,6 +18,7 @@ from allocation.trade_plan import TradePlan
 from pages.shared.currencies import show_currencies
 from pages.shared.downloads import show_downloads
 from pages.shared.drafts import keep_draft
+from pages.shared.explanation import show_explanation
 from pages.shared.look import NOT_KNOWN, account_header, count, literal, money, no_account, percent
 from pages.shared.prices import fetch_once, price_panel
 from pages.shared.rules_form import rules_form
@@ -33,6 +34,7 @@ from pages.shared.tables import (
     trades_columns,
     trades_frame,
 )
+from pages.shared.tradeoff import show_tradeoff
 from pages.shared.verdict import (
     CALCULATED,
     SAID_OTHERWISE,
@@ -42,6 +44,7 @@ from pages.shared.verdict import (
     total_in_cents,
     without_target_text,
 )
+from pages.shared.ways_out import show_ways_out
 from pages.shared.whatif import (
     View,
     add_line,
@@ -113,6 +116,8 @@ def show_account(session: Session) -> None:
     show_deliberate(lines, chosen, plan)
     if plan is not None:
         show_trades(view, plan, chosen)
+        show_explanation(view, plan)
+        show_tradeoff(view, plan, chosen)
     told = view.told
     show_currencies(session, view.portfolio, told.rates, told.unrated, settlement)
     show_set_aside(view.portfolio)
@@ -126,6 +131,8 @@ def show_headline(view: View, plan: TradePlan | None, refusal: str, settlement: 
     """What it comes to in one row, and how sure it is; or why there is no plan."""
     if plan is None:
         st.error(literal(refusal), title="No plan", icon=":material/block:")
+        if view.bench.refused is not None:
+            show_ways_out(view, view.bench.refused)
         return
     currency = view.account.currency
     figures = {

@@ -1,32 +1,25 @@
 """The plan as files: the CSV at hand, and a menu of every other format, each made when it is asked for."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
-from typing import TypeAlias, cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from allocation import desk
 from allocation.allocation import Session
 from allocation.authorisation import Verb
 from allocation.errors import RulesError
 from allocation.exports import FORMATS, Decision, Format, Terms, wealthscape, why_not
 from allocation.exports.decision import WealthscapeCodes
-from allocation.model import Portfolio
 from allocation.orders import OrderType
-from allocation.rules import Rules
-from allocation.targets import TargetAllocation
 from allocation.trade_plan import TradePlan
 from pages.shared.deferred import while_signed_in
 from pages.shared.look import literal
 from pages.shared.record import note_download
 from pages.shared.state import require_session
-from pages.shared.whatif import View
-
-_Question: TypeAlias = tuple[Portfolio, TargetAllocation, Mapping[str, Decimal], Rules, Decimal]
+from pages.shared.whatif import View, asked_facts
 
 _TYPES = {OrderType.MARKET: "At the market", OrderType.LIMIT: "Limit at the plan's price"}
 _BROKERS = tuple(name for name, form in FORMATS.items() if form.takes_terms)
@@ -133,15 +126,16 @@ def _code(place: DeltaGenerator, label: str, key: str, most: int) -> str:
 
 def _decision(view: View, plan: TradePlan) -> Decision:
     """The plan with the question it answers, as the desk asked it."""
-    portfolio, target, prices, rules, cash_flow = cast("_Question", view.bench.question)
+    facts = asked_facts(view)
+    asked_about = [symbol for symbol in view.bench.symbols if symbol in facts.prices and symbol in view.quotes]
     return Decision(
         plan,
-        portfolio,
-        target,
-        rules,
-        {symbol: view.quotes[symbol] for symbol in view.bench.symbols if symbol in prices and symbol in view.quotes},
+        facts.portfolios[0],
+        desk.target_of(view.bench.draft),
+        facts.rules,
+        {symbol: view.quotes[symbol] for symbol in asked_about},
         view.now,
-        cash_flow,
+        facts.cash_flow,
         tuple(view.told.rates.values()),
         number_shown=not view.account.owner,
     )

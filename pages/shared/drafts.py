@@ -2,20 +2,29 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
 from allocation.choices import PLAIN, Choices
 from allocation.desk import Draft, apply_edits, desk_symbols, fits
 from allocation.drafting import Kept
-from allocation.errors import AllocationError, TargetError
+from allocation.errors import AllocationError, InfeasibleError, TargetError
+from allocation.facts import Facts
 from allocation.model import Portfolio
 from allocation.ports import User
-from allocation.trade_plan import TradePlan
+from allocation.trade_plan import TradePlan, WithoutIt
 from pages.shared.cache import drafts
 
 NOTHING_DRAFTED = Draft({})
+
+
+@dataclass
+class Explained:
+    """What the best plan comes to without one of its trades, by account and symbol, for one question."""
+
+    question: Facts | None = None
+    answers: dict[tuple[str, str], WithoutIt | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -42,6 +51,8 @@ class Bench:
     refused_line: str = ""
     question: object = None
     plan: TradePlan | None = None
+    refused: InfeasibleError | None = None
+    explained: Explained = field(default_factory=Explained)
 
     @property
     def grid_key(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeAlias, cast
 
 import streamlit as st
 
@@ -13,7 +14,8 @@ from allocation.base_currency import InBase, in_base_currency
 from allocation.choices import Choices
 from allocation.conversions import Settlement, settle
 from allocation.desk import DeskLine, Draft
-from allocation.errors import AllocationError, MissingPriceError, TargetError
+from allocation.errors import AllocationError, InfeasibleError, MissingPriceError, TargetError
+from allocation.facts import Facts
 from allocation.fx_guard import refuse_old_rates
 from allocation.market import AtHand
 from allocation.model import Account, Portfolio, Quote
@@ -26,6 +28,8 @@ from pages.shared import metrics
 from pages.shared.drafts import Bench, bench_of, keep_draft
 from pages.shared.look import literal
 from pages.shared.state import remark, require_session, signed_in
+
+_Asked: TypeAlias = tuple[Portfolio, TargetAllocation, Mapping[str, Decimal], Rules, Decimal]
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, at_hand: A
 
 def try_plan(view: View, chosen: Choices) -> tuple[TradePlan | None, str]:
     """The plan for what is on the desk now, or the sentence that says why there is none."""
+    view.bench.refused = None
     if view.bench.mistyped:
         return None, view.bench.mistyped
     try:
@@ -127,7 +132,14 @@ def try_plan(view: View, chosen: Choices) -> tuple[TradePlan | None, str]:
         asked = (told.portfolio, target, dict(told.prices), rules, chosen.cash_flow)
         return view.bench.planned(asked, lambda: _planned(view, asked)), ""
     except AllocationError as error:
+        view.bench.refused = error if isinstance(error, InfeasibleError) else None
         return None, str(error)
+
+
+def asked_facts(view: View) -> Facts:
+    """The question that the plan on the desk answers."""
+    portfolio, target, prices, rules, cash_flow = cast("_Asked", view.bench.question)
+    return Facts((portfolio,), target, prices, rules, {portfolio.account.id: cash_flow})
 
 
 def rules_of(view: View, chosen: Choices, target: TargetAllocation) -> Rules:
@@ -139,7 +151,7 @@ def rules_of(view: View, chosen: Choices, target: TargetAllocation) -> Rules:
     return replace(chosen.rules(view.bench.symbols, view.now.date()), lock=target.locked)
 
 
-def _planned(view: View, asked: tuple[Portfolio, TargetAllocation, dict[str, Decimal], Rules, Decimal]) -> TradePlan:
+def _planned(view: View, asked: _Asked) -> TradePlan:
     with metrics.one_plan(view.quotes.values(), view.now):
         return plan_trades(*asked)
 

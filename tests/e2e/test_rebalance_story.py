@@ -117,3 +117,14 @@ def test_the_last_row_is_edited_where_the_scrollbar_would_lie(desk: Page) -> Non
     type_and_enter(desk, "1")
 
     expect(cell(desk, GRID, last, 2)).to_have_text("1")
+
+
+def test_a_point_of_the_trade_off_becomes_the_plan(desk: Page) -> None:
+    desk.get_by_text("What would fewer trades").click()
+    rows = desk.get_by_role("region", name="Each budget with the drift").first
+    expect(rows).to_be_visible()
+
+    rows.click(position={"x": 20, "y": 34 * 3 + 17})
+
+    expect(desk.get_by_label("Trades at most")).to_have_value("2")
+    expect(desk.get_by_test_id("stMetric").filter(has_text="Trades").get_by_text("2", exact=True)).to_be_visible()
