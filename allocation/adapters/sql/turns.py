@@ -4,7 +4,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select, text
@@ -69,7 +69,9 @@ def _session_turn(engine: Engine, name: str) -> Iterator[SessionTurn | None]:
         try:
             yield SessionTurn(connection) if taken else None
         finally:
-            # The session itself ends: one that went back to the pool would keep the lock.
+            with suppress(DatabaseError):  # a session that is gone has given it back
+                connection.execute(select(func.pg_advisory_unlock(_ADVISORY_CLASS, key)))
+            # The session itself ends: one that went back to the pool might keep the lock.
             connection.invalidate()
 
 
