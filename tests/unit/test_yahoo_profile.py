@@ -140,13 +140,16 @@ def test_a_funds_shares_always_make_a_whole(parts: list[int]) -> None:
     assert sum(classes.values(), D(0)) == 1
 
 
-@settings(max_examples=25)
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(),
-        lambda some: st.lists(some) | st.dictionaries(st.text(), some),
-    )
+WORDS = st.text(max_size=8)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | WORDS,
+    lambda some: st.lists(some, max_size=2) | st.dictionaries(WORDS, some, max_size=2),
+    max_leaves=3,
 )
+
+
+@settings(max_examples=40)
+@given(ANYTHING)
 def test_no_answer_breaks_the_reading(anything: Any) -> None:
     parts = {"assetProfile": anything, "topHoldings": {"stockPosition": anything, "bondPosition": {"raw": anything}}}
     for text in (json.dumps(anything), summary("X", "ETF", **parts), summary("X", "EQUITY", **parts)):
