@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from streamlit import config
 
+from allocation.adapters import exchange_days
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -25,6 +27,14 @@ def nobodys_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         config.set_option("secrets.files", [str(home / "secrets.toml")])
         yield
     assert not (home / "data").exists(), "a test used the default data directory; give it one of its own"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calendars_on_a_busy_machine() -> Iterator[None]:
+    """What a price's age is does not depend on how busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange_days, "PATIENCE", 60.0)
+        yield
 
 
 @pytest.fixture(autouse=True)

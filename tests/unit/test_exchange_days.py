@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from allocation.adapters.exchange_days import ExchangeDays
-from allocation.exchanges import ALWAYS_OPEN, Weekdays, exchange_of
+from allocation.exchanges import ALWAYS_OPEN, CURRENCIES, Weekdays, exchange_of
 
 DAYS = ExchangeDays()
 
@@ -83,3 +83,28 @@ def test_no_calendar_is_loaded_before_somebody_asks() -> None:
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
     assert said == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "exchange", "struck", "now", "minutes"),
+    [
+        ("the last ten minutes of Friday", "XNYS", "2026-11-20T20:50", "2026-11-22T12:00", 10),
+        ("a whole session and half an hour", "XNYS", "2026-11-19T21:00", "2026-11-23T15:00", 390 + 30),
+        ("Thanksgiving is none", "XNYS", "2026-11-25T21:00", "2026-11-27T14:30", 0),
+        ("the day after ends at one", "XNYS", "2026-11-27T17:45", "2026-11-28T12:00", 15),
+        ("before the clocks go back and after", "XNYS", "2026-10-30T19:55", "2026-11-02T14:35", 5 + 5),
+        ("London's afternoon", "XLON", "2026-11-20T16:00", "2026-11-20T23:00", 30),
+        ("a coin has no weekend", "24/7", "2026-11-21T12:00", "2026-11-21T12:20", 20),
+        ("a currency has one", "24/5", "2026-11-20T23:50", "2026-11-23T00:05", 10 + 5),
+        ("an exchange nobody knows", "XXXX", "2026-11-20T23:00", "2026-11-21T12:00", 60),
+        ("a price to come", "XNYS", "2026-11-22T12:00", "2026-11-21T12:00", 0),
+    ],
+)
+def test_how_long_an_exchange_was_open(case: str, exchange: str, struck: str, now: str, minutes: int) -> None:
+    begin, end = (datetime.fromisoformat(f"{moment}+00:00") for moment in (struck, now))
+
+    assert ExchangeDays().traded(exchange, begin, end) == timedelta(minutes=minutes), case
+
+
+def test_a_currency_pair_is_traded_on_weekdays() -> None:
+    assert exchange_of("EURUSD=X", "USD") == CURRENCIES
