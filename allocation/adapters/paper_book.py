@@ -9,6 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from allocation.model import Quote, TaxLot
+from allocation.money import plain
 from allocation.orders import Order, OrderStatus, OrderType, TimeInForce
 from allocation.paper_terms import PaperTerms
 from allocation.trade_plan import Side
@@ -255,9 +256,7 @@ def _overspend(
     free = _EXACT.subtract(book.cash.get(order.currency, _NONE), promised)
     if need <= free:
         return ""
-    return (
-        f"{order.quantity} {order.symbol} would cost {need:f} {order.currency}, and {free:f} {order.currency} are free."
-    )
+    return f"{order.quantity} {order.symbol} would cost {plain(need)} {order.currency}, and {plain(free)} {order.currency} are free."
 
 
 def _cost(order: Order, quantity: Decimal, quotes: Mapping[str, Quote], terms: PaperTerms, *, first: bool) -> Decimal:
