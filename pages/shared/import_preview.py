@@ -157,10 +157,10 @@ def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
     cash = {own.currency: portfolio.cash, **portfolio.balances}
     several = bool(reconciliation.elsewhere)
     for tally in (own, *reconciliation.elsewhere):
-        show_tally(tally, {f"Cash in {tally.currency}" if several else "Cash in it": cash.get(tally.currency)})
+        show_tally(tally, cash.get(tally.currency), several)
     if reconciliation.whole:
         st.caption(f"All of it in {own.currency}, at the file's own exchange rates:")
-        show_tally(reconciliation.whole, {})
+        show_tally(reconciliation.whole, None, several=False)
     if not reconciliation.agrees:
         st.warning("What was read does not add up to the file's own total. Compare the lines before you save.")
     elif own.difference == 0 or reconciliation.whole:
@@ -172,12 +172,14 @@ def show_sums(portfolio: Portfolio, reconciliation: Reconciliation) -> None:
         st.caption(f"At the prices as printed it comes to {at_prices}: the broker rounds what it prints.")
 
 
-def show_tally(tally: Tally, cash: dict[str, Decimal | None]) -> None:
-    """The figures of one currency."""
-    figures: dict[str, Decimal | None] = {"Read from the file": tally.our_total}
-    figures |= {label: amount for label, amount in cash.items() if amount is not None}
+def show_tally(tally: Tally, cash: Decimal | None, several: bool) -> None:
+    """The figures of one currency; where there are several, their labels say which."""
+    of = f", {tally.currency}" if several else ""
+    figures: dict[str, Decimal | None] = {f"Read from the file{of}": tally.our_total}
+    if cash is not None:
+        figures[f"Cash in it{of}"] = cash
     if tally.difference is not None:
-        figures |= {"The file's total": tally.file_total, "Difference": tally.difference}
+        figures |= {f"The file's total{of}": tally.file_total, "Difference": tally.difference}
     with st.container(horizontal=True):
         for label, amount in figures.items():
             st.metric(label, literal(money(amount, tally.currency)), border=True)

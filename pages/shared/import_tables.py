@@ -9,12 +9,14 @@ from streamlit.column_config import NumberColumn, TextColumn
 
 from allocation.holding_changes import Changes
 from allocation.imported import LineProblem
-from allocation.model import Portfolio
+from allocation.model import Portfolio, Quote
+from allocation.money import decimals
 from allocation.valuation import cost_of
 from pages.shared.look import NOT_KNOWN, money, units
 from pages.shared.tables import ROW_HEIGHT, grid_height
 
 MOST_ROWS = 12
+CENTS = 2
 
 
 def positions_table(portfolio: Portfolio) -> None:
@@ -24,7 +26,7 @@ def positions_table(portfolio: Portfolio) -> None:
         {
             "symbol": position.symbol,
             "quantity": units(position.quantity),
-            "price": money(quote.price, quote.currency) if (quote := position.quote) else "not in the file",
+            "price": price(quote) if (quote := position.quote) else "not in the file",
             "value": money(position.quantity * quote.price, quote.currency) if quote else NOT_KNOWN,
             "cost": money(cost, currency) if (cost := cost_of(position)) is not None else NOT_KNOWN,
             "name": position.name,
@@ -38,7 +40,7 @@ def positions_table(portfolio: Portfolio) -> None:
         height=grid_height(len(rows), MOST_ROWS),
         alt=f"Positions read for the account {portfolio.account.name} {portfolio.account.masked_number}",
         column_config={
-            "symbol": TextColumn("Symbol", width=92, pinned=True),
+            "symbol": TextColumn("Symbol", width=118, pinned=True),
             "quantity": TextColumn("Quantity", width=110, alignment="right"),
             "price": TextColumn("Price in the file", width=120, alignment="right"),
             "value": TextColumn("Value", width=120, alignment="right"),
@@ -46,6 +48,12 @@ def positions_table(portfolio: Portfolio) -> None:
             "name": TextColumn("Name", width=260),
         },
     )
+
+
+def price(quote: Quote) -> str:
+    """The price with every digit the file has."""
+    shown = money(quote.price, quote.currency)
+    return shown if decimals(quote.price) <= CENTS else f"{quote.price:f} {quote.currency}"
 
 
 def changes_table(changes: Changes, currency: str) -> None:
@@ -56,7 +64,7 @@ def changes_table(changes: Changes, currency: str) -> None:
             "kind": "gone" if change.after is None else "new" if change.before is None else "changed",
             "before": units(change.before) if change.before is not None else "",
             "after": units(change.after) if change.after is not None else "",
-            "by": f"{'+' if change.by > 0 else ''}{units(change.by)}",
+            "by": f"{'+' if change.by > 0 else '−'}{units(abs(change.by))}",
             "name": change.name,
         }
         for change in changes.positions

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from allocation.errors import AllocationError
 from allocation.imported import UnknownTable
@@ -68,9 +69,11 @@ def _ask_for_places(table: UnknownTable, kept: ColumnMapping | None, key: str) -
     guessed = kept.places if kept else table.places
     options: list[int | None] = [None, *range(len(table.names))]
     places: dict[Field, int] = {}
-    columns = st.columns(2)
+    columns: tuple[DeltaGenerator, ...] = ()
     for number, field in enumerate(_LABELS):
         guess = guessed.get(field)
+        # Row by row, so that they stay in their order where the page is too narrow for two.
+        columns = columns if number % 2 else tuple(st.columns(2))
         with columns[number % 2]:
             chosen = st.selectbox(
                 _LABELS[field],

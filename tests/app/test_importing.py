@@ -46,7 +46,7 @@ def test_a_table_that_no_reader_knows_is_shown_with_a_guess_for_every_column_and
     assert chosen(app, "quantity").startswith("Stück")
     assert chosen(app, "acquired").startswith("Kaufdatum")
     assert "Preview: Chosen columns, 1 account" in written(app)
-    assert metrics(app)["Cash in EUR"] == "€1,234.56"
+    assert metrics(app)["Cash in it, EUR"] == "€1,234.56"
 
 
 def test_the_choice_is_remembered_for_the_same_header_and_can_be_made_again(accounts: AppTest) -> None:

@@ -245,3 +245,49 @@ def test_a_query_of_trades_alone_says_which_sections_it_needs():
 def test_a_line_of_a_query_that_is_longer_than_its_header_is_refused_by_number():
     with pytest.raises(ImportFileError, match="Line 2 has 4 fields, its header 3"):
         read_text('"ClientAccountID","CurrencyPrimary","EndingCash"\n"U1","USD","1","234"\n')
+
+
+def test_a_query_of_several_accounts_adds_each_up_in_its_own_base_currency():
+    text = (
+        '<FlexQueryResponse><FlexStatements><FlexStatement accountId="U1" toDate="20261120">'
+        '<AccountInformation currency="EUR"/><EquitySummaryByReportDateInBase reportDate="20261120" total="1112.5" '
+        'dividendAccruals="2.5"/><CashReportCurrency currency="BASE_SUMMARY" endingCash="110"/><CashReportCurrency '
+        'currency="EUR" endingCash="20"/><CashReportCurrency currency="USD" endingCash="100"/><OpenPosition currency="USD" '
+        'fxRateToBase="0.9" assetCategory="STK" symbol="VTI" position="4" markPrice="250" positionValue="1000" '
+        'costBasisMoney="800" levelOfDetail="SUMMARY"/><OpenPosition currency="EUR" fxRateToBase="1" assetCategory="STK" '
+        'symbol="SAP" position="1" markPrice="100" positionValue="100" costBasisMoney="90" levelOfDetail="SUMMARY"/>'
+        '</FlexStatement><FlexStatement accountId="U2" toDate="20261120"><CashReportCurrency currency="USD" endingCash="5"/>'
+        "</FlexStatement></FlexStatements></FlexQueryResponse>"
+    )
+
+    file = read_text(text)
+
+    assert [(p.account.number, p.account.currency, p.cash) for p in file.portfolios] == [
+        ("U1", "EUR", 20),
+        ("U2", "USD", 5),
+    ]
+    # 100 + 20 + 2.50 + (1000 + 100) × 0.9
+    whole = file.reconciliations[0].whole
+    assert whole is not None
+    assert (whole.our_total, whole.file_total, whole.difference) == (Decimal("1112.50"), Decimal("1112.50"), 0)
+    assert file.is_complete
+
+
+def test_a_consolidated_statement_keeps_its_accounts_apart():
+    file = read_text(
+        "Statement,Header,Field Name,Field Value\nStatement,Data,Title,Activity Statement\n"
+        "Cash Report,Header,Currency Summary,Currency,Account,Total\nCash Report,Data,Ending Cash,USD,U1,100.5\n"
+        "Cash Report,Data,Ending Cash,EUR,U2,7.25\nCash Report,Data,Ending Cash,USD,U2,50\n"
+        "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Account,Symbol,Open,Quantity,Mult,Cost Price,"
+        "Cost Basis,Close Price,Value,Unrealized P/L,Code\n"
+        "Open Positions,Data,Summary,Stocks,USD,U1,VTI,-,10,1,200,2000,300,3000,1000,\n"
+        'Open Positions,Data,Lot,Stocks,USD,U1,VTI,"2020-01-02, 10:00:00",10,,200,2000,300,3000,1000,LT\n'
+        "Open Positions,Data,Summary,Stocks,USD,U2,VTI,-,1,1,250,250,300,300,50,\n"
+    )
+
+    assert [(p.account.number, p.quantities["VTI"], p.cash, dict(p.balances)) for p in file.portfolios] == [
+        ("U1", 10, Decimal("100.5"), {}),
+        ("U2", 1, 50, {"EUR": Decimal("7.25")}),
+    ]
+    assert file.portfolios[0].positions[0].lots == (TaxLot(Decimal(10), Decimal(200), date(2020, 1, 2)),)
+    assert any("one of several accounts" in note for note in file.notes)

@@ -71,10 +71,12 @@ def _read_statement(statement: Element, reading: Reading) -> None:
     take_positions([_told(element, number) for element in positions], base, reading)
     _take_cash(report, number, base, reading)
     _settle_total(statement, account_of(reading, number, base))
+    rates = _rates(statement, base)
     for account in reading.accounts:
         if account.as_of is None and day:
             account.as_of = datetime.combine(day, time(16), EASTERN)
-        account.totals.rates.update(_rates(statement, base))
+        if account.currency == base:
+            account.totals.rates.update(rates)
 
 
 def _newest(positions: Sequence[Element], reading: Reading) -> Sequence[Element]:
