@@ -8,9 +8,10 @@ that the couplings must still cost within the reach of the lines to come, exceed
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from allocation.solver.coupled.couplings import Couplings, Key
+from allocation.solver.coupled.couplings import Couplings
 from allocation.solver.coupled.options import Option, options_of, walking_order
 from allocation.solver.coupled.pricing import Priced
+from allocation.solver.coupled.slots import Key
 
 Moves: TypeAlias = dict[int, int]
 """Steps by line, for lines that do not make their cheapest trade."""
