@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from yfinance.data import YfData
 
 from allocation.adapters.yahoo import YahooSource
+from allocation.adapters.yahoo_batch import Batch
 from allocation.adapters.yahoo_chart import yahoo_ticker
 from allocation.guard import PriceCode
 from allocation.model import PriceSource
@@ -312,6 +313,25 @@ def test_the_process_ends_although_yahoo_is_silent(yahoo: YahooStub, tmp_path: P
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+
+
+@pytest.mark.parametrize(("importing", "left"), [(0.0, 5.0), (2.5, 2.5), (4.5, 2.0)])
+def test_the_time_that_yfinance_takes_to_import_is_part_of_the_deadline(
+    yahoo: YahooStub, source: YahooSource, monkeypatch: pytest.MonkeyPatch, importing: float, left: float
+) -> None:
+    yahoo.knows("VTI")
+    given: list[float] = []
+    batch = source._batch
+
+    def noted(tickers: Mapping[str, str], deadline: float) -> Batch:
+        given.append(deadline)
+        return batch(tickers, deadline)
+
+    monkeypatch.setattr(source, "_batch", noted)
+    monkeypatch.setattr("allocation.adapters.yahoo.monotonic", iter([100.0, 100.0 + importing]).__next__)
+
+    assert set(source.quotes(["VTI"]).quotes) == {"VTI"}
+    assert given == [left]
 
 
 def timed(source: YahooSource, *symbols: str) -> tuple[QuoteAnswer, float]:
