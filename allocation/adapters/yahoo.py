@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from allocation.adapters.exchange_days import ExchangeDays
 from allocation.adapters.yahoo_chart import yahoo_ticker
@@ -18,6 +19,8 @@ from allocation.securities import FactsUnavailableError, SecurityFacts
 if TYPE_CHECKING:
     from allocation.adapters.yahoo_batch import Batch, TableRoute
     from allocation.adapters.yahoo_session import YahooSession
+
+LEAST_SECONDS: Final = 2.0  # for the network, however long yfinance took to import
 
 
 class YahooSource:
@@ -77,7 +80,10 @@ class YahooSource:
         return found
 
     def _fetch(self, tickers: Mapping[str, str], deadline: float) -> list[Quote | QuoteFailure]:
-        return self._batch(tickers, deadline).run(self._workers)
+        started = monotonic()
+        self._open()  # the first time, this imports yfinance: seconds that are the page's as well
+        left = max(deadline - (monotonic() - started), min(deadline, LEAST_SECONDS))
+        return self._batch(tickers, left).run(self._workers)
 
     def _batch(self, tickers: Mapping[str, str], deadline: float) -> "Batch":
         from allocation.adapters.yahoo_batch import Batch  # noqa: PLC0415  yfinance takes seconds to import
