@@ -4,7 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +16,7 @@ from openpyxl import load_workbook
 from streamlit.testing.v1 import AppTest
 
 from allocation.errors import AccountNotFoundError, NotAllowedError
-from allocation.model import Account
+from allocation.model import Account, Position, TaxLot
 from allocation.orders import client_id_of
 from allocation.presence import Proof
 from pages.shared import deferred, downloads
@@ -26,6 +28,7 @@ from tests.app.desks import open_page, store_with
 from tests.builders import a_portfolio
 
 PAGE = "pages/rebalance.py"
+D = Decimal
 FAMILY = Account("main", "Family", "Fidelity", "Z12345678")
 Files = dict[str, tuple[dict[str, Any], Callable[[], bytes]]]
 
@@ -113,6 +116,16 @@ def test_without_trades_there_is_a_record_but_no_order(open_app: OpenApp, files:
     assert set(files) == {"csv", "xlsx", "json"}
     assert files["csv"][0]["disabled"]
     assert "Decision" in load_workbook(BytesIO(files["xlsx"][1]())).sheetnames
+
+
+def test_lots_that_no_brokers_file_names_are_pointed_out(open_app: OpenApp, files: Files) -> None:
+    lots = (TaxLot(D(3), D(90), date(2024, 1, 2)), TaxLot(D(5), D(80), date(2025, 1, 2)))
+    held = replace(a_portfolio(cash=200, account=FAMILY), positions=(Position("VTI", D(8), lots),))
+
+    app = open_page(open_app, PAGE, store_with(held, target={"VTI": "0.5"}), {"VTI": "100"})
+
+    assert "of 202" in files["csv"][1].decode()
+    assert any("No broker's file names tax lots" in c.value for c in app.caption)
 
 
 # ── At the click ────────────────────────────────────────────────────────────────────────────────────────────────────
