@@ -1,6 +1,7 @@
 """The price panel on a page of its own: what it says, when it asks the network, and prices entered by hand."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,11 +10,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from allocation.adapters.memory import MemoryQuoteCache, MemoryStore
+from allocation.adapters.memory import MemoryPriceHistories, MemoryQuoteCache, MemoryStore
 from allocation.allocation import Session, select_account, start_session
+from allocation.exchanges import Weekdays
 from allocation.market import Market
-from allocation.model import PriceSource, Quote
+from allocation.model import Position, PriceSource, Quote
 from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, QuoteSource, User
+from allocation.price_history import Histories, Period, PriceHistory, Split
 from allocation.price_order import DEFAULT_ORDER
 from pages.shared import state
 from pages.shared.prices import _save_price
@@ -52,11 +55,17 @@ def page() -> None:
     st.text("; ".join(f"{symbol} {quote.price}" for symbol, quote in quotes.items()))
 
 
-def open_panel(source: QuoteSource | None, *kept: Quote) -> tuple[AppTest, Session]:
+def open_panel(
+    source: QuoteSource | None,
+    *kept: Quote,
+    positions: tuple[Position, ...] = (),
+    histories: Histories | None = None,
+) -> tuple[AppTest, Session]:
     store, cache = MemoryStore(), MemoryQuoteCache()
     cache.save(kept)
-    store.save_portfolios("jane", [a_portfolio({"VTI": 10, "BND": 5})])
-    session = start_session(User("jane", "Jane", demo=True), store, Market(source, cache))
+    held = a_portfolio({"VTI": 10, "BND": 5})
+    store.save_portfolios("jane", [replace(held, positions=positions or held.positions)])
+    session = start_session(User("jane", "Jane", demo=True), store, Market(source, cache, histories=histories))
     select_account(session, "main")
     app = AppTest.from_function(page, default_timeout=20)
     app.session_state[state._SIGNED_IN] = state.SignedIn(session)
@@ -223,6 +232,40 @@ def test_a_network_that_is_missed_by_no_line_is_said_in_passing() -> None:
 
     assert said(app) == ""
     assert any("Yahoo cannot be reached" in c.value for c in app.caption)
+
+
+# Splits
+
+
+class SplitYahoo(FakeYahoo):
+    """Says that every symbol was split three for two last week."""
+
+    def history(self, symbol: str, period: Period) -> PriceHistory:
+        now = datetime.now(UTC)
+        last_week = (now - timedelta(days=7)).date()
+        return PriceHistory(
+            symbol, "USD", period, (), (Split(last_week, Decimal(3), Decimal(2)),), now, PriceSource.YAHOO
+        )
+
+
+def test_a_holding_from_before_a_split_waits_for_somebodys_word() -> None:
+    yahoo = SplitYahoo(VTI="30", BND="72.31")
+    histories = Histories(yahoo, MemoryPriceHistories(), Weekdays())
+    filed = datetime.now(UTC) - timedelta(days=20)
+    own = {"VTI": Decimal("45"), "BND": Decimal("72")}
+    positions = tuple(
+        Position(s, Decimal(10), quote=Quote(s, price, "USD", filed, PriceSource.FILE)) for s, price in own.items()
+    )
+    app, _ = open_panel(yahoo, positions=positions, histories=histories)
+
+    assert prices(app) == "BND 72.31"
+    assert "VTI was split 3 for 2" in said(app)
+    assert "they may be 15 now" in said(app)
+
+    app.button(key="prices.confirm.VTI.30").click().run()
+
+    assert prices(app) == "VTI 30; BND 72.31"
+    assert "split" not in said(app)
 
 
 # The order of sources
