@@ -4,7 +4,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from allocation.adapters.importers import ImportedFile, read_accounts
+from allocation.errors import ImportFileError
 from allocation.model import TaxLot
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "imports"
@@ -102,3 +105,42 @@ def test_of_holdings_on_several_days_the_last_ones_count():
     assert portfolio.quantities == {"VTI": Decimal(55), "TD.TO": Decimal(100)}
     assert (portfolio.account.currency, portfolio.cash, portfolio.balances) == ("USD", 100, {"CAD": Decimal(7)})
     assert file.notes == ("2 lines on holdings before 2026-06-30 were left out.",)
+
+
+EXPORTED = (
+    '"id","activityType","subtype","status","date","quantity","unitPrice","amount","fee","currency","comment","symbol",'
+    '"accountId","accountName","accountCurrency","assetSymbol","metadata"\n'
+    '"a1","DEPOSIT",,"POSTED","2025-01-02T00:00:00.000Z",,,"1000","0","USD","first \\"money\\"","","x","Brokerage","USD","",\n'
+    '"a2","BUY",,"POSTED","2025-01-03T00:00:00.000Z","2.5","200","500","1","USD",,"9f6cbf1e","x","Brokerage","USD","VTI",'
+    '"{\\"flow\\":{\\"is_external\\":true}}"\n'
+    '"a3","BUY",,"DRAFT","2025-01-03T00:00:00.000Z","9","200","1800","1","USD",,"9f6cbf1e","x","Brokerage","USD","VTI",\n'
+)
+
+
+def test_its_export_is_read_with_json_in_its_cells_by_the_ticker_and_without_drafts():
+    file = read_accounts(EXPORTED.encode(), "x", NOW)
+
+    (portfolio,) = file.portfolios
+    assert (portfolio.account.name, portfolio.cash) == ("Brokerage", Decimal(499))
+    assert portfolio.positions[0].lots == (TaxLot(Decimal("2.5"), Decimal("200.4"), date(2025, 1, 3)),)
+    assert file.notes == ("1 activities that are not posted were left out.",)
+
+
+def test_the_same_activities_as_json_are_the_same_account():
+    text = (
+        '[{"activityType": "DEPOSIT", "date": "2025-01-02", "amount": 1000, "currency": "USD", "fee": null, "unitPrice": null},'
+        ' {"activityType": "BUY", "date": "2025-01-03", "quantity": "2.5", "unitPrice": "200", "fee": 1, "currency": "USD",'
+        ' "assetSymbol": "VTI"}]'
+    )
+
+    portfolio = read_accounts(text.encode(), "x", NOW).portfolios[0]
+
+    assert (portfolio.quantities, portfolio.cash) == ({"VTI": Decimal("2.5")}, Decimal(499))
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"activityType": "BUY"', '[{"activityType": 1}]', '["activityType"]', '[["activityType"]]']
+)
+def test_json_that_is_cut_short_or_holds_nothing_is_refused_in_a_sentence(text: str):
+    with pytest.raises(ImportFileError):
+        read_accounts(text.encode(), "x", NOW)

@@ -1,6 +1,7 @@
 """Accounts from files: brokers' exports, statements and a generic CSV, told apart by what is in them, never by their name."""
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -21,6 +22,7 @@ from allocation.adapters.importers import (
     vanguard,
     wealthfolio,
     wealthfolio_holdings,
+    wealthfolio_json,
 )
 from allocation.adapters.importers.mapped import look_at, read_mapped
 from allocation.adapters.importers.reading import Reading
@@ -70,7 +72,7 @@ class Document(Protocol):
         ...
 
 
-DOCUMENTS: tuple[Document, ...] = (flex, ofx, portfolio_performance_xml, ghostfolio)
+DOCUMENTS: tuple[Document, ...] = (flex, ofx, portfolio_performance_xml, wealthfolio_json, ghostfolio)
 # The first format that knows the header reads the file.
 FORMATS: tuple[Format, ...] = (
     ibkr,
@@ -87,8 +89,10 @@ FORMATS: tuple[Format, ...] = (
 )
 TEMPLATE = generic.TEMPLATE
 
-_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query and Portfolio Performance's file as XML, OFX and QFX, and Ghostfolio's export as JSON"
+_KNOWN_DOCUMENTS = "Interactive Brokers' Flex query and Portfolio Performance's file as XML, OFX and QFX, and the exports of Ghostfolio and Wealthfolio as JSON"
 _FIRST_LINES = 20
+_FIRST_CHARACTERS = 4000
+_ESCAPED = re.compile(r'(?<!\\)\\"')  # Wealthfolio writes quotation marks in cells as JSON does
 _DELIMITERS = (",", ";", "\t")
 _TRANSACTIONS = (
     {"action", "symbol"},
@@ -101,6 +105,7 @@ _TRANSACTIONS = (
     {"datum", "typ"},
     {"date sold"},
     {"transaction id"},
+    {"open date", "holding period"},
 )
 
 
@@ -150,6 +155,8 @@ def _read_workbook(content: bytes, digest: str, file_name: str, now: datetime) -
 def _read_table(content: bytes, text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
     """The accounts in a table of whichever delimiter shows a header that is known."""
     fault: ImportFileError | None = None
+    if "activityType" in text[:_FIRST_CHARACTERS]:
+        text = _ESCAPED.sub('""', text)
     for delimiter in filter(_stands_in_first_lines(text), _DELIMITERS):
         try:
             rows = read_rows(text, delimiter)
@@ -197,7 +204,8 @@ def _refuse_transactions(*rows: Row) -> None:
         names = set(header_names(row))
         if any(telling <= names for telling in _TRANSACTIONS):
             raise UploadTypeError(
-                f"Line {row.number} is the header of a list of transactions. Export the positions (what the account holds) instead.",
+                f"Line {row.number} is the header of a list of transactions, or of one security's lots. Export the positions (what the "
+                "account holds) instead.",
                 (f"line {row.number}",),
             )
 

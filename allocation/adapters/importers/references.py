@@ -16,12 +16,14 @@ class References:
         self._root = root
         self._above: dict[int, Element] = {}
         self._ids: dict[str, Element] = {}
+        self._by_name: dict[tuple[int, str], list[Element]] = {}
         waiting = [root]
         while waiting:
             element = waiting.pop()
             if "id" in element.attributes:
                 self._ids[element.attributes["id"]] = element
             for child in element.children:
+                self._by_name.setdefault((id(element), child.name), []).append(child)
                 self._above[id(child)] = element
                 waiting.append(child)
 
@@ -52,15 +54,14 @@ class References:
         for step in steps:
             if here is None:
                 return None
-            here = self._above.get(id(here)) if step == ".." else _child(here, step)
+            here = self._above.get(id(here)) if step == ".." else self._child(here, step)
         return here
 
-
-def _child(element: Element, step: str) -> Element | None:
-    """The child a step names, counted from one among those of its name."""
-    found = _STEP.fullmatch(step)
-    if found is None:
-        return None
-    place = int(found["place"] or 1)
-    same = [child for child in element.children if child.name == found["name"]]
-    return same[place - 1] if 1 <= place <= len(same) else None
+    def _child(self, element: Element, step: str) -> Element | None:
+        """The child a step names, counted from one among those of its name."""
+        found = _STEP.fullmatch(step)
+        if found is None:
+            return None
+        place = int(found["place"] or 1)
+        same = self._by_name.get((id(element), found["name"]), [])
+        return same[place - 1] if 1 <= place <= len(same) else None

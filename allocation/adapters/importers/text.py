@@ -21,6 +21,7 @@ _SIGNATURES = {
     b"\x1f\x8b": "a compressed file (.gz)",
     b"7z\xbc\xaf": "a compressed file (.7z)",
     b"SQLite format 3": "a database",
+    b"PORTFOLIO": "a Portfolio Performance file with a password (save it as XML without one)",
 }
 _MARKUP = {
     "<!doctype html": "a web page (perhaps the broker's sign-in page)",

@@ -1,6 +1,6 @@
 """Wealthfolio's activities as CSV: date, symbol, quantity, activityType (or type), unitPrice, currency, fee, amount, subtype.
 
-The columns and types are those of Wealthfolio's import and export (wealthfolio.app/docs/guide/csv-import and
+Exports call the id of the asset "symbol" and have its ticker as assetSymbol. The columns and types are those of Wealthfolio's import and export (wealthfolio.app/docs/guide/csv-import and
 /docs/concepts/activity-types); exports name them assetSymbol and accountName as well. Cash is the symbol `$CASH-USD`.
 Amounts may be signed and carry a currency sign; the type says which way the money goes.
 """
@@ -23,7 +23,8 @@ NAME = "Wealthfolio"
 
 _COLUMNS = {
     "date": ("date", "activitydate", "activity date"),
-    "symbol": ("symbol", "assetsymbol", "asset symbol", "assetid", "asset id"),
+    "symbol": ("assetsymbol", "asset symbol", "symbol", "assetid", "asset id"),
+    "status": ("status",),
     "name": ("assetname", "asset name"),
     "kind": ("activitytype", "activity type", "type"),
     "subtype": ("subtype",),
@@ -43,7 +44,8 @@ _UNITS_IN = frozenset({"ADD_HOLDING", "TRANSFER_IN"})
 _UNITS_OUT = frozenset({"REMOVE_HOLDING", "TRANSFER_OUT"})
 # Income paid in units: Wealthfolio books the income and a purchase of the same worth.
 _REINVESTED = frozenset({("DIVIDEND", "DRIP"), ("INTEREST", "STAKING_REWARD")})
-_CASH = "$CASH"
+_POSTED = ("", "POSTED")  # what is pending, a draft or void counts for nothing
+_CASH = ("$CASH", "CASH:")
 _NOTHING = Decimal(0)
 
 
@@ -80,7 +82,10 @@ def read(rows: Sequence[Row], header: Row, reading: Reading) -> None:
     read_day = day_reader(columns.cell(row, "date") for row in body)
     funded = any(columns.cell(row, "kind").upper() in ("DEPOSIT", "TRANSFER_IN") for row in body)
     collected = Collected(reading, NAME)
-    for row in body:
+    posted = [row for row in body if columns.cell(row, "status").upper() in _POSTED]
+    if len(posted) < len(body):
+        reading.notes.append(f"{len(body) - len(posted)} activities that are not posted were left out.")
+    for row in posted:
         try:
             _read_row(row, columns, read_day, collected, funded)
         except AllocationError as error:

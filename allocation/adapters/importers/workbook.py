@@ -72,6 +72,11 @@ def _refuse_dangerous(archive: zipfile.ZipFile) -> None:
             f"{MOST_MEMBERS} parts, 50 MB and {MOST_RATIO} times its size are read. {_WAY_OUT}"
         )
     names = [member.filename for member in members]
+    if any(name.startswith("data.") for name in names) and len(names) == 1:
+        raise UploadTypeError(
+            "The file is one of Portfolio Performance in its binary or compressed form. In Portfolio Performance choose "
+            "File → Save as → XML, and choose that file."
+        )
     if _WORKBOOK not in names:
         raise UploadTypeError(f"The file is a zip archive, not a spreadsheet (.xlsx). {_WAY_OUT}")
     active = [name for name in names if _ACTIVE.search(name) and not _HARMLESS.search(name)]
