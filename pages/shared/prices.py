@@ -18,7 +18,7 @@ from allocation.market import AtHand
 from allocation.model import Portfolio, PriceSource, Quote
 from allocation.money import plain, to_decimal
 from allocation.pairs import pair_of, pair_symbols
-from allocation.ports import QuoteFailure
+from allocation.ports import QuoteFailure, QuoteFault
 from allocation.price_text import (
     currency_remark,
     failure_sentences,
@@ -158,7 +158,7 @@ def _remarks(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], a
     quotes, base = at_hand.quotes, portfolio.account.currency
     by_hand = session.store.manual_prices(session.user.id)
     needed = {*symbols, *pair_symbols(foreign_currencies(portfolio, quotes, symbols), base)}
-    open_failures = {s: f for s, f in _failed(session, portfolio).items() if s in needed and s not in by_hand}
+    open_failures = {s: f for s, f in failures_of(session, portfolio).items() if s in needed and s not in by_hand}
     if open_failures:
         said = literal(" ".join((*failure_sentences(open_failures), "Going on with the prices at hand.")))
         if any(not _is_at_hand(symbol, at_hand) for symbol in open_failures):
@@ -180,7 +180,8 @@ def _is_at_hand(symbol: str, at_hand: AtHand) -> bool:
     return at_hand.rates.knows(*pair) if pair else symbol in at_hand.quotes
 
 
-def _failed(session: Session, portfolio: Portfolio) -> Mapping[str, QuoteFailure]:
+def failures_of(session: Session, portfolio: Portfolio) -> Mapping[str, QuoteFailure]:
+    """What the last fetches could not bring, by symbol; of rates, by their pair's."""
     failed: Mapping[str, QuoteFailure] = st.session_state.get(_FAILURES, {}).get(_whose(session, portfolio), {})
     return failed
 
@@ -190,6 +191,12 @@ def _too_old(session: Session, portfolio: Portfolio, symbols: tuple[str, ...]) -
     user_id, store = session.user.id, session.store
     order, by_hand = store.price_order(user_id), store.manual_prices(user_id)
     return session.market.too_old(without_currencies(portfolio, symbols), portfolio, by_hand, datetime.now(UTC), order)
+
+
+def refused_rates(session: Session, portfolio: Portfolio) -> tuple[str, ...]:
+    """Why a source's rates were not believed, in sentences: pair, value and cause."""
+    failures = failures_of(session, portfolio)
+    return tuple(f.message for symbol, f in failures.items() if pair_of(symbol) and f.fault == QuoteFault.UNUSABLE)
 
 
 # ── Prices entered by hand ──────────────────────────────────────────────────────────────────────────────────────────
@@ -205,10 +212,10 @@ def _offer_missing(missing: tuple[str, ...]) -> None:
 def _offer_readings(session: Session, portfolio: Portfolio, symbols: tuple[str, ...], now: datetime) -> None:
     """A price that was refused for being so different, or old, can be confirmed; it is kept as one entered by hand."""
     by_hand = session.store.manual_prices(session.user.id)
-    failed = {**_too_old(session, portfolio, symbols), **_with_readings(_failed(session, portfolio))}
+    failed = {**_too_old(session, portfolio, symbols), **_with_readings(failures_of(session, portfolio))}
     for symbol in symbols:
         readings = failed[symbol].readings if symbol in failed and symbol not in by_hand else ()
-        for reading in (each for each in readings if each.currency == portfolio.account.currency):
+        for reading in readings:
             text = f"Use {plain(reading.price)} {reading.currency} for {symbol}"
             key = f"prices.confirm.{symbol}.{reading.price}"
             confirmed = replace(reading, time=now, source=PriceSource.MANUAL)

@@ -234,6 +234,16 @@ def test_a_network_that_is_missed_by_no_line_is_said_in_passing() -> None:
     assert any("Yahoo cannot be reached" in c.value for c in app.caption)
 
 
+def test_an_old_price_in_another_currency_can_be_confirmed_as_well() -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=20)
+    kept = Quote("VTI", Decimal("250.10"), "EUR", long_ago, PriceSource.YAHOO)
+    app, session = open_panel(FakeYahoo(QuoteFault.OFFLINE), kept)
+
+    app.button(key="prices.confirm.VTI.250.10").click().run()
+
+    assert session.store.manual_prices("jane")["VTI"].currency == "EUR"
+
+
 # Splits
 
 
