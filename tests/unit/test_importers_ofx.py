@@ -127,3 +127,30 @@ def test_a_position_without_units_that_is_worth_something_is_set_aside():
     portfolio = version_2(position("0", "250", "250")).portfolios[0]
 
     assert (portfolio.positions, portfolio.set_aside[0].value) == ((), Decimal(250))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "difference"),
+    [
+        ("Total Account Value", "255.00", 0),
+        ("AccountValue", "255", 0),
+        ("Networth", "256.00", -1),
+        ("Total Long Securities Value", "250", None),
+        ("AccountValue", "much", None),
+    ],
+)
+def test_the_worth_that_a_broker_names_among_the_balances_is_the_total(name: str, value: str, difference: int | None):
+    balances = f"<BALLIST><BAL><NAME>{name}</NAME><BALTYPE>DOLLAR</BALTYPE><VALUE>{value}</VALUE></BAL></BALLIST>"
+
+    file = version_2(position("1", "250", "250"), f"<INVBAL><AVAILCASH>5</AVAILCASH>{balances}</INVBAL>")
+
+    assert file.reconciliations[0].difference == difference
+    assert bool(file.problems) is (value == "much")
+
+
+def test_the_part_of_the_cash_that_was_swept_into_a_core_fund_is_counted_once():
+    core = position("3", "1", "3").replace("VTI", "SPAXX")
+
+    file = version_2(position("1", "250", "250") + core)
+
+    assert (file.portfolios[0].cash, file.portfolios[0].quantities) == (5, {"VTI": Decimal(1)})

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 from allocation.adapters.importers.amounts import read_amount
 from allocation.adapters.importers.draft import AccountDraft
-from allocation.adapters.importers.lines import Line
+from allocation.adapters.importers.lines import Line, to_cents
 from allocation.adapters.importers.markup import Element
 from allocation.adapters.importers.reading import Reading
 from allocation.adapters.importers.sgml import read_ofx
-from allocation.errors import AllocationError, UploadTypeError
+from allocation.errors import AllocationError, NumberError, UploadTypeError
 from allocation.imported import LineProblem
 from allocation.model import check_currency
 
@@ -31,6 +31,10 @@ _POSITIONS = ("POSSTOCK", "POSMF", "POSOTHER", *_ASIDE)
 _TIME = re.compile(
     r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?(?:\.\d+)?(?:\[(?P<hours>[+-]?\d{1,2})(?:\.\d+)?(?::\w+)?\])?"
 )
+# The balances that brokers name as the worth of everything in the account.
+_WORTH = frozenset({"networth", "accountvalue", "totalaccountvalue", "totalassetsvalue", "totalvalue"})
+_NOT_LETTERS = re.compile(r"[^a-z]")
+_SWEEPS = frozenset({"SPAXX", "FDRXX", "FZFXX", "FCASH", "CORE", "VMFXX"})
 _ONE = Decimal(1)
 _WIDEST_ZONE = 14
 
@@ -83,13 +87,20 @@ def _read_position(
         return cash
     if kind in _ASIDE:
         account.put_aside(line, _ASIDE[kind])
-    elif cash and line.price == _ONE and line.value == cash:
+    elif cash and _is_swept(line, cash):
         account.notes.append(
             f"Line {line.number}: {line.label} is the sweep fund of the cash; it is counted once, as cash."
         )
     else:
         account.hold(line)
     return cash
+
+
+def _is_swept(line: Line, cash: Decimal) -> bool:
+    """Whether a money fund is the cash, or the part of it that was swept: AVAILCASH has both."""
+    if line.price != _ONE or line.value is None or line.currency:
+        return False
+    return line.value == cash or (line.symbol.upper() in _SWEEPS and 0 < line.value < cash)
 
 
 def _in_its_currency(position: Element, line: Line, account: AccountDraft) -> Line:
@@ -119,13 +130,26 @@ def _take_other_cash(statement: Element, account: AccountDraft) -> None:
 
 
 def _settle_total(statement: Element, account: AccountDraft) -> None:
-    """The total of an employer's plan; some print zero there whatever the plan holds, which is no total."""
-    total = statement.told("INV401KBAL", "TOTAL")
-    amount = read_amount(_point(total), "The total") if total else None
+    """What the account is worth by the statement's own balances, or the total of an employer's plan.
+
+    Some plans print zero there whatever they hold, which is no total.
+    """
+    worth = [
+        balance.told("VALUE")
+        for balance in statement.all("BAL")
+        if _NOT_LETTERS.sub("", balance.told("NAME").lower()) in _WORTH
+        and balance.told("CURRENCY", "CURSYM").upper() in ("", account.currency)
+    ]
+    total = next(iter(worth), "") or statement.told("INV401KBAL", "TOTAL")
+    try:
+        amount = read_amount(_point(total), "The total") if total else None
+    except NumberError as error:
+        account.problems.append(LineProblem(statement.line, "BAL", str(error), account.id))
+        return
     if amount == 0 and (account.holdings or account.aside):
         account.notes.append("The plan's total is printed as zero, so there is no total to compare with.")
     else:
-        account.file_total = amount
+        account.file_total = to_cents(amount) if amount is not None else None
 
 
 def _line(position: Element, securities: Mapping[str, Element]) -> Line:
