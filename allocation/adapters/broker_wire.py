@@ -1,6 +1,9 @@
 """One request to a broker: to a fixed host, within a deadline, of bounded size, never repeated; its numbers stay exact."""
 
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -148,11 +151,12 @@ class Wire:
         # Unpacked as it comes, so that a small answer cannot grow on our side.
         told = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Evenkeel", **headers}
         timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
-        begun = False
+        begun, leash = False, _Leash(seconds)
         try:
             with (
+                leash,
                 httpx.Client(timeout=timeout, trust_env=self._through_proxy, verify=_certificates()) as client,
-                client.stream(method, url, headers=told, content=body) as response,
+                client.stream(method, url, headers=told, content=body, extensions={"trace": leash.note}) as response,
             ):
                 begun = True
                 return Answer(response.status_code, _read_in_time(response, ends))
@@ -161,8 +165,46 @@ class Wire:
         except (httpx.TimeoutException, TimeoutError):
             raise _NoAnswerError("no whole answer in time", broke_off=False) from None
         except (httpx.TransportError, _TooLargeError) as error:
+            if leash.is_cut:
+                raise _NoAnswerError("no whole answer in time", broke_off=False) from None
             # Without its cause: what it was about to send may stand in there.
             raise _NoAnswerError(type(error).__name__, broke_off=begun) from None
+
+
+class _Leash:
+    """Cuts a connection when its time is over, wherever it waits just then.
+
+    httpx limits each wait, not their sum: a server that drips its headers, or drips and then falls silent, would hold us
+    longer than we said.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.is_cut = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore tells of every step; with the end of these two there is another socket to cut."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self.is_cut:
+                self._shut()
+
+    def _cut(self) -> None:
+        self.is_cut = True
+        self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it was closed a moment ago
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class _TooLargeError(Exception):

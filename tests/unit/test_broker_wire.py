@@ -57,6 +57,23 @@ def dripping(connection: socket.socket) -> None:
         return
 
 
+def dripping_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    try:
+        for _ in range(1000):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+    except OSError:
+        return
+
+
+def dripping_then_silent(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    time.sleep(0.1)
+    connection.sendall(b" ")
+    silent(connection)
+
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CUT_OFF = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{"
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LARGEST_ANSWER + 1) + b" " * (LARGEST_ANSWER + 1)
@@ -76,6 +93,8 @@ BUSY = b"HTTP/1.1 429 Later\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
         (says(ENDLESS), "BROKER_MALFORMED"),
         (says(ELSEWHERE), "BROKER_MALFORMED"),
         (dripping, "BROKER_UNAVAILABLE"),
+        (dripping_headers, "BROKER_UNAVAILABLE"),
+        (dripping_then_silent, "BROKER_UNAVAILABLE"),
     ],
 )
 def test_a_question_that_fails_is_asked_once_and_says_why(behave: Behaviour, code: str) -> None:
