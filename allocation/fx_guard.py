@@ -56,12 +56,12 @@ class StaleRateError(AllocationError):
 
     code = RateCode.STALE
 
-    def __init__(self, rates: Iterable[Rate], now: datetime) -> None:
-        old = tuple(rates)
+    def __init__(self, rates: Iterable[Rate], now: datetime, reasons: Iterable[str] = ()) -> None:
+        old, because = tuple(rates), "".join(f"{reason} " for reason in reasons)
         named = listed(f"{rate} is of {_day(rate)}, {days_old(rate, now)} business days ago" for rate in old)
         super().__init__(
             f"Old exchange {'rate' if len(old) == 1 else 'rates'}: {named}; after {MOST_DAYS_OLD} there is no plan. "
-            "Refresh rates, or confirm or enter today's by hand.",
+            f"{because}Refresh rates, or confirm or enter today's by hand.",
             (rate.name for rate in old),
         )
 
@@ -93,15 +93,18 @@ def refuse_rate(quote: Quote, rate: Rate | None, known: Iterable[Rate], now: dat
         raise DoubtfulPriceError(PriceCode.JUMP, quote.symbol, f"{cause}. If it is right, confirm it", readings)
 
 
-def refuse_old_rates(rates: Iterable[Rate], now: datetime) -> None:
+def refuse_old_rates(rates: Iterable[Rate], now: datetime, reasons: Iterable[str] = ()) -> None:
     """Raise `StaleRateError` for the rates nobody should plan with; samples and what was entered by hand are as they are.
 
     Sample rates go with sample prices of the same day, and their label says so.
+
+    Args:
+        reasons: why there are no newer ones, in sentences.
     """
     as_they_are = (RateOrigin.SAMPLE, RateOrigin.MANUAL)
     old = [rate for rate in rates if rate.source not in as_they_are and days_old(rate, now) > MOST_DAYS_OLD]
     if old:
-        raise StaleRateError(old, now)
+        raise StaleRateError(old, now, reasons)
 
 
 def days_old(rate: Rate, now: datetime) -> int:

@@ -16,10 +16,11 @@ from allocation.currencies import Rate, RateOrigin, Rates, in_currency
 from allocation.errors import AllocationError
 from allocation.fx_guard import MOST_DAYS_OLD, days_old
 from allocation.model import Portfolio, PriceSource, Quote
-from allocation.money import to_decimal
+from allocation.money import plain, to_decimal
 from allocation.pairs import pair_of, pair_symbol
 from allocation.rate_text import amount, conversion_in_words, rate_age, rate_in_words, short_sentence
 from pages.shared.look import NOT_KNOWN, literal
+from pages.shared.prices import failures_of
 from pages.shared.state import require_session, signed_in
 from pages.shared.tables import ROW_HEIGHT, grid_height
 
@@ -55,6 +56,7 @@ def show_currencies(
         st.subheader("Currencies", anchor=False, width="content")
         st.space("stretch")
         with st.popover("Enter a rate", icon=":material/currency_exchange:", width="content"):
+            _offer_readings(session, portfolio)
             _offer_old(portfolio, rates, now)
             _rate_form(portfolio, (*missing, *(code for code in codes if code not in missing)))
     base = portfolio.account.currency
@@ -114,6 +116,20 @@ def _show_conversions(settlement: Settlement) -> None:
 
 
 # ── Rates by hand ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _offer_readings(session: Session, portfolio: Portfolio) -> None:
+    """A rate that was refused for being so different can be confirmed, or turned the way round it may have meant."""
+    by_hand = session.store.manual_prices(session.user.id)
+    for symbol, failure in failures_of(session, portfolio).items():
+        pair = pair_of(symbol)
+        if pair is None or symbol in by_hand:
+            continue
+        for reading in failure.readings:
+            text = f"Use {plain(reading.price)} for {'/'.join(pair)}"
+            key = f"currencies.reading.{symbol}.{reading.price}"
+            kept = replace(reading, source=PriceSource.MANUAL)
+            st.button(literal(text), icon=":material/check:", key=key, on_click=_keep_rate, args=(kept,))
 
 
 def _offer_old(portfolio: Portfolio, rates: Mapping[str, Rate], now: datetime) -> None:

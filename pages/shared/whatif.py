@@ -27,6 +27,7 @@ from allocation.valuation import Valuation, value_portfolio
 from pages.shared import metrics
 from pages.shared.drafts import Bench, bench_of, keep_draft
 from pages.shared.look import literal
+from pages.shared.prices import refused_rates
 from pages.shared.state import remark, require_session, signed_in
 
 _Asked: TypeAlias = tuple[Portfolio, TargetAllocation, Mapping[str, Decimal], Rules, Decimal]
@@ -126,8 +127,9 @@ def try_plan(view: View, chosen: Choices) -> tuple[TradePlan | None, str]:
     try:
         target = desk.target_of(view.bench.draft)
         told = view.told
-        told.refuse_unrated()
-        refuse_old_rates(told.rates.values(), view.now)
+        reasons = refused_rates(require_session(), view.portfolio)
+        told.refuse_unrated(reasons)
+        refuse_old_rates(told.rates.values(), view.now, reasons)
         rules = told.adapt(rules_of(view, chosen, target))
         asked = (told.portfolio, target, dict(told.prices), rules, chosen.cash_flow)
         return view.bench.planned(asked, lambda: _planned(view, asked)), ""

@@ -16,6 +16,7 @@ from allocation.allocation import calculate_allocation, select_account, start_se
 from allocation.currencies import Rate, RateOrigin
 from allocation.market import Market
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
+from allocation.ports import QuoteAnswer, QuoteFailure, QuoteFault, QuoteSource
 from allocation.targets import TargetAllocation
 from pages.shared import currencies
 from pages.shared.state import SignedIn
@@ -45,14 +46,14 @@ class Bank:
         return (Rate("EUR", "USD", D("1.05"), self.time, RateOrigin.ECB),) if "EUR" in set(currencies) else ()
 
 
-def market(rate: str = "1.0624", bank: Bank | None = None) -> Market:
+def market(rate: str = "1.0624", bank: Bank | None = None, source: QuoteSource | None = None) -> Market:
     samples = {
         "VTI": Quote("VTI", D(250), "USD", NOON, PriceSource.SAMPLE),
         "SAP.DE": Quote("SAP.DE", D(200), "EUR", NOON, PriceSource.SAMPLE),
     }
     if rate:
         samples["EURUSD=X"] = Quote("EURUSD=X", D(rate), "USD", NOON, PriceSource.SAMPLE)
-    return Market(None, MemoryQuoteCache(), samples, reference=bank)
+    return Market(source, MemoryQuoteCache(), samples, reference=bank)
 
 
 def opened(open_app: OpenApp, page: str, prices: Market, target: dict[str, Any], held: Portfolio = HELD) -> AppTest:
@@ -166,6 +167,45 @@ def test_a_rate_that_is_too_old_is_refused_until_it_is_confirmed(open_app: OpenA
 
     assert not app.error
     assert headline(app)["Total"] == "$3,965.00"  # 2,500 + 800 × 1.05 + 100 + 525
+
+
+class Yahoo:
+    """Knows one rate, struck a moment ago, and remembers what it was asked."""
+
+    def __init__(self, rate: str) -> None:
+        self.rate = rate
+        self.asked: list[str] = []
+
+    def quotes(self, symbols: Iterable[str], within: float | None = None) -> QuoteAnswer:
+        wanted = tuple(symbols)
+        self.asked += wanted
+        time = datetime.now(UTC) - timedelta(minutes=2, seconds=30)
+        known = {s: Quote(s, D(self.rate), "USD", time, PriceSource.YAHOO) for s in wanted if s == "EURUSD=X"}
+        unknown = {s: QuoteFailure(s, QuoteFault.UNKNOWN_SYMBOL, "…") for s in wanted if s not in known}
+        return QuoteAnswer(known, unknown)
+
+
+def test_opening_an_account_asks_for_its_rates_with_its_prices(open_app: OpenApp) -> None:
+    yahoo = Yahoo("1.0624")
+
+    app = opened(open_app, REBALANCE, market(rate="", source=yahoo), TARGET)
+
+    assert sorted(yahoo.asked) == ["EURUSD=X", "SAP.DE", "VTI"]
+    assert table(app, "currencies")[1]["source"] == "Yahoo, 2 minutes ago"
+    assert headline(app)["Total"] == "$3,981.12"
+
+
+def test_a_rate_that_was_refused_says_why_and_can_be_turned_round(open_app: OpenApp) -> None:
+    bank = Bank(datetime.now(UTC) - timedelta(days=20))
+
+    app = opened(open_app, REBALANCE, market(rate="", source=Yahoo("0.9413"), bank=bank), TARGET)
+
+    refusal = app.error[0].value.replace("\\", "")
+    assert "1 EUR = 0.9413 USD on" in refusal
+    assert "looks inverted: the last known is 1.05" in refusal
+    button(app, "Use 1\\.06236056518 for EUR/USD").click().run()
+    assert table(app, "currencies")[1]["rate"] == "1 EUR = 1.06236 USD"
+    assert not app.error
 
 
 def test_the_typed_calls_refuse_what_the_page_refuses() -> None:
