@@ -4,6 +4,7 @@ What the tokens live on is E*TRADE's own (apisb.etrade.com/docs/api/authorizatio
 token until midnight US Eastern, asleep after two hours without a request until it is renewed.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class Tokens(RequestValidator):  # type: ignore[misc]  # oauthlib ships no types
 
     def answer(self, path: str, url: str, headers: Mapping[str, str]) -> tuple[int, str]:
         """The status and text for one of the addresses below /oauth/."""
+        if abs(self.now().timestamp() - int(re.findall(r'oauth_timestamp="(\d+)"', headers["Authorization"])[0])) > 300:
+            return 401, "oauth_problem=timestamp_refused"
         if path == "/oauth/request_token":
             _, body, status = RequestTokenEndpoint(self).create_request_token_response(url, "GET", None, headers)
             return status, body or ""

@@ -111,7 +111,7 @@ class EtradeSignIn:
             "/oauth/renew_access_token", resource_owner_key=token.token, resource_owner_secret=token.secret
         )
         if answer.status != 200:
-            raise self._wire.no_access(SIGN_IN_AGAIN)
+            raise self._clock_is_off(answer) or self._wire.no_access(SIGN_IN_AGAIN)
         return AccessToken(token.token, token.secret, token.granted_at, self._clock())
 
     def revoke(self, token: AccessToken) -> None:
@@ -124,7 +124,8 @@ class EtradeSignIn:
 
     def _pair(self, answer: Answer, way_out: str) -> tuple[str, str]:
         if answer.status in (400, 401, 403):
-            raise BrokerAuthError(f"{NAME} refused the sign-in. {way_out}", (NAME,))
+            refused = BrokerAuthError(f"{NAME} refused the sign-in. {way_out}", (NAME,))
+            raise self._clock_is_off(answer) or refused
         if answer.status != 200:
             raise self._wire.malformed(f"status {answer.status}")
         try:
@@ -132,6 +133,16 @@ class EtradeSignIn:
             return found["oauth_token"][0], found["oauth_token_secret"][0]
         except (ValueError, KeyError):
             raise self._wire.malformed("it holds no token") from None
+
+    def _clock_is_off(self, answer: Answer) -> BrokerAuthError | None:
+        """The refusal of a time more than five minutes off, in the words of oauth.pbworks.com's problem reporting."""
+        if b"timestamp_refused" not in answer.body:
+            return None
+        return BrokerAuthError(
+            f"{NAME} does not accept the time of this server, which is {self._clock().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. "
+            "If that is more than five minutes off, whoever runs Evenkeel has to set its clock; then try again.",
+            (NAME,),
+        )
 
 
 def authorisation(method: str, url: str, consumer: ConsumerKey, now: datetime, **parameters: Any) -> str:

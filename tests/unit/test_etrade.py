@@ -130,6 +130,14 @@ def test_a_key_that_etrade_does_not_know_is_refused_with_the_likely_cause(side: 
         EtradeSignIn(stranger, side.now, side.stub.url).begin()
 
 
+def test_a_clock_that_is_off_is_said_with_its_time(side: EtradeSide) -> None:
+    wrong = EtradeSignIn(side.consumer, lambda: datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC), side.stub.url)
+
+    for ask in (wrong.begin, lambda: wrong.renew(side.token)):
+        with pytest.raises(BrokerAuthError, match="2026-11-20 03:04:05 UTC"):
+            ask()
+
+
 def test_sandbox_and_live_have_hosts_of_their_own() -> None:
     assert HOSTS[Mode.LIVE] == "https://api.etrade.com"
     assert HOSTS[Mode.PAPER] == "https://apisb.etrade.com"
