@@ -67,6 +67,14 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return secret
 
+    @field_validator("alpaca_client_secret")
+    @classmethod
+    def _both_of_alpaca(cls, secret: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
+        if (secret is None) != (told.data.get("alpaca_client_id") is None):
+            msg = "belongs to EVENKEEL_ALPACA_CLIENT_ID: set both or neither"
+            raise ValueError(msg)
+        return secret
+
     @field_validator("etrade_consumer_secret")
     @classmethod
     def _both_of_etrade(cls, secret: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
