@@ -291,3 +291,33 @@ def test_a_consolidated_statement_keeps_its_accounts_apart():
     ]
     assert file.portfolios[0].positions[0].lots == (TaxLot(Decimal(10), Decimal(200), date(2020, 1, 2)),)
     assert any("one of several accounts" in note for note in file.notes)
+
+
+# ── The PortfolioAnalyst report ─────────────────────────────────────────────────────────────────────────────────────
+
+ANALYST = (GOLDEN / "interactivebrokers_analyst.csv").read_text()
+
+
+def test_a_report_gives_positions_and_money_in_their_own_currency_and_agrees_with_its_totals():
+    file = read_text(ANALYST)
+
+    (portfolio,) = file.portfolios
+    assert (portfolio.account.number, portfolio.account.currency) == ("U7000009", "CAD")
+    assert portfolio.quantities == {"XEQT": Decimal(100), "BRK.B": Decimal(5)}
+    assert (portfolio.cash, portfolio.balances) == (Decimal("1310.45"), {"USD": Decimal("250.5")})
+    assert portfolio.positions[1].lots == (TaxLot(Decimal(5), Decimal("420.28")),)  # 1501 × 1.4 ÷ 5
+    (reconciliation,) = file.reconciliations
+    assert (reconciliation.our_total, reconciliation.difference) == (Decimal("4835.45"), 0)
+    assert [(t.currency, t.our_total, t.difference) for t in reconciliation.elsewhere] == [
+        ("USD", Decimal("2253.00"), 0)
+    ]
+    assert portfolio.as_of == datetime(2026, 11, 20, 16, 0, tzinfo=EASTERN)
+
+
+def test_a_total_of_a_report_that_does_not_agree_is_said():
+    assert not read_text(ANALYST.replace("Total,Stocks,USD,,,,,,2402.5", "Total,Stocks,USD,,,,,,2402.6")).is_complete
+
+
+def test_a_report_without_prices_says_which_column_it_lacks():
+    with pytest.raises(ImportFileError, match="closeprice"):
+        read_text(ANALYST.replace("ClosePrice", "Closing"))

@@ -15,6 +15,7 @@ from allocation.adapters.importers import (
     ghostfolio,
     ghostfolio_csv,
     ibkr,
+    ibkr_analyst,
     ofx,
     portfolio_performance,
     portfolio_performance_xml,
@@ -75,6 +76,7 @@ class Document(Protocol):
 DOCUMENTS: tuple[Document, ...] = (flex, ofx, portfolio_performance_xml, wealthfolio_json, ghostfolio)
 # The first format that knows the header reads the file.
 FORMATS: tuple[Format, ...] = (
+    ibkr_analyst,
     ibkr,
     flex_csv,
     fidelity,
