@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,11 +20,14 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from allocation.adapters.alpaca_kind import AlpacaKind
 from allocation.adapters.sql.database import open_database
 from allocation.adapters.sql.tables import sealed_secret
 from allocation.authorisation import Role
 from allocation.bootstrap import Workbench, workbench
+from allocation.brokers import Mode
 from allocation.errors import AllocationError, TokenUnreadableError
+from allocation.linking import Link
 from allocation.model import Account, Portfolio, Position
 from allocation.ports import User
 from allocation.settings import Settings
@@ -32,6 +36,7 @@ from allocation.sign_in.patience import Patience
 from allocation.sign_in.second_factor import SecondFactors
 from allocation.vault import secret_named
 from tests import openid_provider
+from tests.alpaca_side import AlpacaSide
 from tests.e2e.running import ROOT, RunningApp, running_app
 from tests.openid_provider import OpenIdProvider, running_provider
 
@@ -156,6 +161,7 @@ def plant_at_rest(bench: Workbench, jane: User, day: Day) -> str:
         connection.execute(sealed_secret.insert(), row)
     with pytest.raises(TokenUnreadableError):
         bench.vault.open(jane.id, secret_named("another"), sealed)
+    link_a_broker(bench, jane, day)
     token = bench.teams.invite(jane.id, bench.teams.create_team(jane.id, "Family"), Role.VIEWER)
     day.secrets["invitation token"] = token
     with pytest.raises(AllocationError):
@@ -165,6 +171,21 @@ def plant_at_rest(bench: Workbench, jane: User, day: Day) -> str:
     )
     bench.store.save_portfolios(jane.id, [holdings])
     return codes[0]
+
+
+def link_a_broker(bench: Workbench, jane: User, day: Day) -> None:
+    """Link, fail to link, refresh: all that keys are needed for."""
+    with ExitStack() as closing:
+        alpaca = AlpacaSide(closing)
+        bench.links._kinds["alpaca"] = AlpacaKind(wire_of=lambda _host: alpaca.wire)
+        keys = {"key_id": alpaca.stub.key_id, "secret": alpaca.stub.secret}
+        day.secrets |= {"broker key": keys["key_id"], "broker secret": keys["secret"]}
+        with pytest.raises(AllocationError):
+            bench.links.begin(jane.id, "alpaca", "keys", Mode.PAPER, keys | {"secret": CHOSEN["broker token"]})
+        link = bench.links.begin(jane.id, "alpaca", "keys", Mode.PAPER, keys)
+        assert isinstance(link, Link)
+        (linked,) = bench.links.refresh(jane.id, link.id).saved
+        bench.store.rename_account(jane.id, linked.account.id, "Zulu at Alpaca")  # the others' place stays the first
 
 
 def look_round(page: Page, app: RunningApp, day: Day) -> None:
