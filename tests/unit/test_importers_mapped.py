@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allocation.adapters.importers import look_at, read_accounts, read_mapped
-from allocation.errors import AllocationError, MappingError, UnknownColumnsError
+from allocation.errors import AllocationError, ImportFileError, MappingError, UnknownColumnsError
 from allocation.mapping import ColumnMapping, DayOrder, Field
 from allocation.model import TaxLot
 
@@ -152,3 +152,17 @@ def test_whatever_the_file_is_it_is_read_or_refused_in_a_sentence(text: str):
         told = str(refusal)
 
     assert told
+
+
+@pytest.mark.parametrize(
+    "deeds", [("Achat", "Vente"), ("Buy", "Sell"), ("Kauf 10 Stück", "Verkauf"), ("Bought", "Dividend")]
+)
+def test_a_table_of_purchases_and_sales_is_never_taken_for_holdings(deeds: tuple[str, str]):
+    text = f"Quand;Libelle;Quantite;Quoi\n2026-01-02;VTI;2;{deeds[0]}\n2026-01-03;VTI;1;{deeds[1]}\n".encode()
+
+    with pytest.raises(ImportFileError, match="list of transactions") as refusal:
+        look_at(text)
+
+    assert refusal.value.code == "UPLOAD_TYPE"
+    with pytest.raises(ImportFileError, match="list of transactions"):
+        read_mapped(text, ColumnMapping({Field.SYMBOL: 1, Field.QUANTITY: 2}), NOW)

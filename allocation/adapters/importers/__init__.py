@@ -156,14 +156,14 @@ def _read_workbook(content: bytes, digest: str, file_name: str, now: datetime) -
 
 def _read_table(content: bytes, text: str, digest: str, file_name: str, now: datetime) -> ImportedFile:
     """The accounts in a table of whichever delimiter shows a header that is known."""
-    fault: ImportFileError | None = None
     if "activityType" in text[:_FIRST_CHARACTERS]:
         text = _ESCAPED.sub('""', text)
+    faults: dict[str, ImportFileError] = {}
     for delimiter in filter(_stands_in_first_lines(text), _DELIMITERS):
         try:
             rows = read_rows(text, delimiter)
         except ImportFileError as error:
-            fault = fault or error
+            faults[delimiter] = error
             continue
         found = _detect(rows)
         if found:
@@ -171,7 +171,9 @@ def _read_table(content: bytes, text: str, digest: str, file_name: str, now: dat
             reading = Reading(now, delimiter)
             form.read(rows, header, reading)
             return reading.finish(form.NAME, digest)
-    raise fault or _unknown(content, file_name)
+    # A quotation mark that does not pair is a fault of the file only if the file is written with that delimiter.
+    likely = max(_DELIMITERS, key="".join(text.lstrip().split("\n", _FIRST_LINES)[:_FIRST_LINES]).count)
+    raise faults.get(likely) or _unknown(content, file_name)
 
 
 def _refuse_other_documents(text: str) -> None:
@@ -220,8 +222,8 @@ def _unknown(content: bytes, file_name: str) -> ImportFileError:
     )
     try:
         look_at(content)
-    except UploadTypeError:
-        return UploadTypeError(said, ("header",))
+    except UploadTypeError as fault:
+        return fault if fault.culprits else UploadTypeError(said, ("header",))
     except ImportFileError as fault:
         return fault
     return UnknownColumnsError(said, ("header",))

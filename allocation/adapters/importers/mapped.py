@@ -32,6 +32,12 @@ _AMOUNTS = (Field.QUANTITY, Field.PRICE, Field.VALUE, Field.COST, Field.UNIT_COS
 _CASH = re.compile(r"\$?cash( balance)?|bargeld|efectivo|espèces|liquidität|cash & cash investments", re.IGNORECASE)
 _TOTAL = re.compile(r"(grand |account |portfolio |sub)?total( value)?|summe|gesamt|suma|totale", re.IGNORECASE)
 _SIGN = re.compile(r"^([-+(]?)\s*[€£¥₹]|[€£¥₹]|\b[A-Z]{3}\b|(?<=\d)['  ](?=\d{3})")
+_DEED = re.compile(
+    r"(buy|sell|bought|sold|purchase|sale|dividend|deposit|withdrawal|kauf|verkauf|achat|vente|compra|venta|acquisto|vendita"
+    r"|aankoop|verkoop)\b",
+    re.IGNORECASE,
+)
+_LOOKED_AT = 200
 _DAYS = {
     DayOrder.DAY_FIRST: re.compile(r"(?P<day>\d{1,2})[./-](?P<month>\d{1,2})[./-](?P<year>\d{4})"),
     DayOrder.MONTH_FIRST: re.compile(r"(?P<month>\d{1,2})[./-](?P<day>\d{1,2})[./-](?P<year>\d{4})"),
@@ -61,6 +67,7 @@ def look_at(content: bytes) -> UnknownTable:
     table = _find(content)
     body = [row.cells for row in table.body]
     names = table.header.cells
+    _refuse_transactions(table)
     places = guess_places(names, body[:200])
     cells = [cell for row in body for cell in row]
     return UnknownTable(
@@ -85,6 +92,7 @@ def read_mapped(content: bytes, mapping: ColumnMapping, now: datetime) -> Import
     width = len(table.header.cells)
     if any(place >= width for place in mapping.places.values()):
         raise MappingError("A column that the table does not have was chosen. Choose again.", ("column",))
+    _refuse_transactions(table)
     columns = Columns({name.value: place for name, place in mapping.places.items()}, width)
     reading = Reading(now)
     reading.notes.append(f"The header is line {table.header.number}; its columns are read as you chose.")
@@ -110,15 +118,19 @@ def _find(content: bytes) -> _Table:
     """The widest table of the file: the first line of words with a line of amounts below it."""
     fault: ImportFileError | None = None
     tables: list[_Table] = []
+    readable = False
     for rows in _ways_to_read(content):
         if isinstance(rows, ImportFileError):
             fault = fault or rows
             continue
+        readable = True
         header = _header(rows)
         if header:
             tables.append(_Table(rows, header))
+    if not tables and fault and not readable:
+        raise fault
     if not tables:
-        raise fault or UploadTypeError(
+        raise UploadTypeError(
             "The file has no table: no line of column names with amounts below it. Save the holdings as a table and choose that file."
         )
     return max(tables, key=lambda table: len(table.header.filled))
@@ -143,6 +155,19 @@ def _header(rows: Sequence[Row]) -> Row | None:
         if words and len(below.filled) >= _FEWEST and any(is_amount(cell) for cell in below.filled):
             return row
     return None
+
+
+def _refuse_transactions(table: _Table) -> None:
+    """Refuse a table that has a column of purchases and sales: its lines are no holdings."""
+    body = table.body[:_LOOKED_AT]
+    for place in range(len(table.header.cells)):
+        cells = [row.cells[place] for row in body if place < len(row.cells) and row.cells[place]]
+        if cells and sum(bool(_DEED.match(cell)) for cell in cells) * 2 > len(cells):
+            raise UploadTypeError(
+                f"The column {table.header.cells[place][:40]!a} tells of purchases and sales: this is a list of transactions. Export "
+                "the positions (what the account holds) instead.",
+                (f"line {table.header.number}",),
+            )
 
 
 def _is_prose(row: Row) -> bool:

@@ -52,8 +52,8 @@ def _open(stack: list[Element], element: Element, empty: bool) -> None:
 
 def _close(stack: list[Element], name: str, line: int) -> None:
     """Close an element; what is open inside it was an empty value, and what seemed to be in that belongs beside it."""
-    if stack[-1].name != name and stack[-1].children and stack[-1].children[-1].name == name:
-        return  # the end tag of a value
+    if stack[-1].name != name and any(child.name == name for child in stack[-1].children):
+        return  # the end tag of a value, or one that stands twice
     if name not in [element.name for element in stack[1:]]:
         raise UploadRowsError(
             f"Line {line}: </{name[:20]}> closes nothing that is open. The OFX file is damaged; download it again.",
