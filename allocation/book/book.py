@@ -13,7 +13,7 @@ from allocation.book.survey import Survey
 from allocation.rules import Rules
 
 # Rows of one partition: enough to be quick, few enough to keep memory small and progress lively.
-_MOST_ROWS = 65_536
+_MOST_ROWS = 131_072
 _FEWEST_ROWS = 256
 _PARTITIONS_A_WORKER = 8
 

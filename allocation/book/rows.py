@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from allocation.book.catalogue import Catalogue
 from allocation.book.columns import encoded, runs_of
@@ -74,11 +75,11 @@ def read_rows(table: pa.Table, catalogue: Catalogue) -> AccountRows:
 def _numbered(column: pa.ChunkedArray, number: Mapping[str, int], *, strip: bool = False) -> Wholes:
     """The number of each text; −1 where there is none, −2 where it has no number."""
     codes = encoded(column)
-    texts = codes.dictionary.to_pylist()
-    numbers = [number.get(text.strip() if strip else text, _UNKNOWN) for text in texts]
-    # The last entry is what the index −1 of a missing text finds.
-    table = np.array([*numbers, _NONE], np.int64)
-    numbered: Wholes = table[codes.indices.fill_null(-1).to_numpy()]
+    texts = pc.utf8_trim_whitespace(codes.dictionary) if strip else codes.dictionary
+    places = pc.index_in(texts, value_set=pa.array(list(number), pa.string()), skip_nulls=True)
+    # Of what is not found, and of what is missing, the index −1 finds the last entry.
+    numbers = np.array([*number.values(), _UNKNOWN], np.int64)[places.fill_null(-1).to_numpy()]
+    numbered: Wholes = np.append(numbers, _NONE)[codes.indices.fill_null(-1).to_numpy()]
     return numbered
 
 
