@@ -526,6 +526,19 @@ class UploadNumberError(ImportFileError):
     code = "UPLOAD_NUMBER"
 
 
+class UploadSameError(ImportFileError):
+    """The very file that was saved before, and nothing differs from what is saved."""
+
+    code = "UPLOAD_SAME"
+
+    def __init__(self, imported_at: datetime) -> None:
+        super().__init__(
+            f"What this very file holds was saved on {imported_at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC, and nothing has "
+            "changed since: there is nothing to save. Choose a newer file, or cancel.",
+            ("file",),
+        )
+
+
 class HoldingsVanishedError(ImportFileError):
     """An account that would lose everything, or most of it, with this file."""
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
-from allocation.errors import ImportFileError
+from allocation.errors import ImportFileError, UploadSameError
 from allocation.mapping import DayOrder, Field
 from allocation.model import Account, Portfolio, TaxTreatment
 
@@ -171,6 +172,25 @@ def is_unchanged(portfolio: Portfolio, saved: Portfolio) -> bool:
         saved.balances,
         saved.set_aside,
     )
+
+
+def refuse_same(imported_at: datetime | None, portfolios: Iterable[Portfolio], saved: Iterable[Portfolio]) -> None:
+    """Refuse a file that was saved before and would change nothing, not even a name or how an account is taxed.
+
+    Raises:
+        UploadSameError: says when it was saved.
+    """
+    known = {portfolio.account.id: portfolio for portfolio in saved}
+    same = all(
+        before is not None
+        and is_unchanged(portfolio, before)
+        and (portfolio.account.name, portfolio.account.tax_treatment)
+        == (before.account.own_name, before.account.tax_treatment)
+        for portfolio in portfolios
+        for before in (known.get(portfolio.account.id),)
+    )
+    if imported_at and same:
+        raise UploadSameError(imported_at)
 
 
 def value_set_aside(portfolio: Portfolio) -> Decimal:

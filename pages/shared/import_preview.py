@@ -1,7 +1,7 @@
 """A file that was read, before it is saved: what it holds, what it changes, whether it adds up, and the user's word on it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import streamlit as st
@@ -18,6 +18,7 @@ from allocation.imported import (
     Tally,
     is_unchanged,
     propose,
+    refuse_same,
     with_choices,
 )
 from allocation.model import Account, Portfolio
@@ -56,8 +57,8 @@ def show_seen_before(imported: datetime | None) -> None:
     """That this very file was saved before (UPLOAD_SAME)."""
     if imported:
         st.info(
-            f"You saved what this very file holds on {imported:%Y-%m-%d at %H:%M} UTC. Saving it again imports nothing twice: it "
-            "puts the holdings back as they are in the file.",
+            f"You saved what this very file holds on {imported.astimezone(UTC):%Y-%m-%d at %H:%M} UTC. Nothing is imported twice: "
+            "saving it again puts the holdings back as they are in the file, if they have changed since.",
             icon=":material/content_copy:",
         )
 
@@ -214,6 +215,9 @@ def save(session: Session, upload: Upload, choices: dict[str, Choice]) -> None:
     """Keep every account of the file and select the first; the file and its columns are known again."""
     try:
         portfolios = with_choices(upload.file, choices)
+        known = {account.id for account in session.accounts.list()} & {p.account.id for p in portfolios}
+        saved = [session.store.portfolio(session.user.id, account_id) for account_id in known]
+        refuse_same(session.store.imported_at(session.user.id, upload.file.digest), portfolios, saved)
         session.store.save_portfolios(session.user.id, portfolios)
         session.store.note_import(session.user.id, upload.file.digest)
         if upload.mapping:

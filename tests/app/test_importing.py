@@ -113,6 +113,17 @@ def test_the_same_file_twice_says_when_it_was_saved(accounts: AppTest) -> None:
 
     assert "You saved what this very file holds on" in said(app)
     assert "only dates and prices change" in written(app)
+    button(app, "Save account").click().run()
+    assert "there is nothing to save" in said(app)
+
+
+def test_the_same_file_puts_back_what_has_changed_since(accounts: AppTest) -> None:
+    app = button(upload(accounts, FIRST), "Save account").click().run()
+    app = button(upload(app, SECOND), "Save account").click().run()
+
+    app = button(upload(app, FIRST), "Save account").click().run()
+
+    assert "Saved: Main" in said(app)
 
 
 def test_an_account_that_would_lose_most_of_its_holdings_asks_before_it_does(accounts: AppTest) -> None:

@@ -1,11 +1,14 @@
 """What an import changes: new, gone, more, less, and the money; and when too much would vanish."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from allocation.errors import HoldingsVanishedError
+from allocation.errors import HoldingsVanishedError, UploadSameError
 from allocation.holding_changes import Change, compare, refuse_vanished
+from allocation.imported import refuse_same
 from allocation.model import Account, Portfolio, Position
 
 ACCOUNT = Account("main", "Main")
@@ -72,3 +75,17 @@ def test_the_refusal_names_the_account_and_every_symbol_that_would_be_gone():
         refuse_vanished("Main", compare(portfolio(VTI="3", BND="1"), portfolio(VNQ="1")))
 
     assert (refusal.value.code, refusal.value.culprits) == ("HOLDINGS_VANISHED", ("VTI", "BND"))
+
+
+def test_a_file_saved_before_is_refused_only_where_nothing_differs():
+    noon = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    saved, renamed = portfolio("5", VTI="3"), replace(portfolio("5", VTI="3"), account=Account("main", "Other"))
+
+    with pytest.raises(UploadSameError, match="2026-11-20 at 12:00 UTC") as refusal:
+        refuse_same(noon, [saved], [saved])
+
+    assert refusal.value.code == "UPLOAD_SAME"
+    refuse_same(None, [saved], [saved])
+    refuse_same(noon, [saved], [])
+    refuse_same(noon, [renamed], [saved])
+    refuse_same(noon, [portfolio("6", VTI="3")], [saved])
