@@ -1,6 +1,5 @@
 """Links to brokers in the verbs of their users: link, refresh, renew, unlink; and the broker behind an account."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -12,11 +11,11 @@ from allocation.brokers import (
     Broker,
     BrokerAnswerError,
     BrokerAuthError,
-    BrokerSnapshot,
     BrokerUnavailableError,
     Mode,
 )
 from allocation.errors import AllocationError, TokenUnreadableError, listed
+from allocation.linked_holdings import account_id_of, as_saved, refuse_vanished
 from allocation.linking import (
     BrokerKind,
     Callback,
@@ -89,8 +88,12 @@ class Links:
         return self._kinds[broker].name if broker in self._kinds else broker
 
     def of_user(self, user_id: str) -> tuple[Link, ...]:
-        """The user's links that work or did work; one that has passed its time is over."""
-        return tuple(self._aged(user_id, link) for link in self._rows.links(user_id) if link.state != LinkState.BEGUN)
+        """The user's links that work or did work; one that has passed its time is over, an errand that has is forgotten."""
+        found = self._rows.links(user_id)
+        for link in found:
+            if link.state == LinkState.BEGUN and self._is_past(link):
+                self._rows.remove(user_id, link.id)
+        return tuple(self._aged(user_id, link) for link in found if link.state != LinkState.BEGUN)
 
     def linked(self, user_id: str) -> dict[str, LinkedAccount]:
         """The links of all accounts this user may see, by the account's id."""
@@ -141,11 +144,8 @@ class Links:
     def errand(self, user_id: str, broker: str) -> tuple[Link, Errand] | None:
         """The errand that is under way at a broker, with what was chosen; None when there is none or it is too late."""
         for link in self._rows.links(user_id):
-            if link.broker == broker and link.state == LinkState.BEGUN:
-                if link.expires_at is None or link.expires_at <= self._now():
-                    return None
-                url, memory = json.loads(self._rows.token(user_id, link.id))
-                return link, Errand(url, bytes.fromhex(memory))
+            if link.broker == broker and link.state == LinkState.BEGUN and not self._is_past(link):
+                return self._remembered(user_id, link)
         return None
 
     def finish(self, user_id: str, broker: str, answer: Mapping[str, str]) -> Link:
@@ -282,9 +282,21 @@ class Links:
         self._trail.record(EventKind.BROKER_LINKED, link.broker, user_id=user_id, way=link.way, mode=link.mode.value)
         return kept
 
+    def _remembered(self, user_id: str, link: Link) -> tuple[Link, Errand] | None:
+        """What was kept of an errand; one that cannot be read any more is forgotten, and begun again."""
+        try:
+            url, memory = json.loads(self._rows.token(user_id, link.id))
+        except TokenUnreadableError:
+            self._rows.remove(user_id, link.id)
+            return None
+        return link, Errand(url, bytes.fromhex(memory))
+
+    def _is_past(self, link: Link) -> bool:
+        return link.expires_at is not None and link.expires_at <= self._now()
+
     def _aged(self, user_id: str, link: Link) -> Link:
         """The link as it is now: one whose time has passed is over."""
-        if link.state != LinkState.WORKING or link.expires_at is None or self._now() < link.expires_at:
+        if link.state != LinkState.WORKING or not self._is_past(link):
             return link
         error = BrokerAuthError(self._kind(link.broker).sign_in_again, (link.broker,))
         self.ended(user_id, link, error)
@@ -315,44 +327,13 @@ class Links:
         for account in broker.accounts():
             try:
                 snapshot = broker.snapshot(account.id)
-                portfolio = _as_saved(self.name_of(link.broker), link, snapshot, known)
+                portfolio = as_saved(self.name_of(link.broker), link, snapshot, known)
                 if portfolio.account.id in known and not confirmed:
                     refuse_vanished(portfolio, self._store.portfolio(user_id, portfolio.account.id))
                 found[account.id] = portfolio
             except BrokerAnswerError as error:
                 refused.append(error)
         return found, tuple(refused)
-
-
-def refuse_vanished(found: Portfolio, saved: Portfolio) -> None:
-    """Refuse an account whose holdings are all gone without having become cash: an empty answer looks like that.
-
-    Raises:
-        BrokerAnswerError: HOLDINGS_VANISHED.
-    """
-    if saved.positions and not (found.positions or found.set_aside) and found.cash <= saved.cash:
-        raise BrokerAnswerError(
-            "HOLDINGS_VANISHED",
-            f"{found.account.name}: its {len(saved.positions)} holdings are gone, and no cash came for them. What was saved "
-            "stays. Look at the account at the broker; if it is empty, refresh once more and confirm it.",
-            saved.symbols,
-        )
-
-
-def account_id_of(link: Link, broker_account: str) -> str:
-    """The store's id of a broker's account: the same for every link to it, so that target and locks outlive a link."""
-    digest = hashlib.sha256(f"{link.broker}\x00{link.mode}\x00{broker_account}".encode()).hexdigest()
-    return f"{link.broker}-{link.mode.value}-{digest[:12]}"
-
-
-def _as_saved(name: str, link: Link, snapshot: BrokerSnapshot, known: Mapping[str, Account]) -> Portfolio:
-    """The holdings under the store's id, with the name and taxes that the user gave the account before."""
-    account_id = account_id_of(link, snapshot.account.id)
-    there = snapshot.account
-    fresh = Account(account_id, there.name, name, there.number, there.currency)
-    before = known.get(account_id)
-    kept = fresh if before is None else replace(fresh, name=before.own_name, tax_treatment=before.tax_treatment)
-    return replace(snapshot.portfolio, account=kept)
 
 
 def _all_filled(kind: BrokerKind, way_id: str, mode: Mode, filled: Mapping[str, str]) -> dict[str, str]:

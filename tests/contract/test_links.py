@@ -277,6 +277,24 @@ def test_a_code_that_comes_too_late_or_twice_links_nothing(desk: Desk, signing_i
         desk.links.finish(desk.ann, "alpaca", {"code": "good"})
 
 
+def test_an_errand_that_nobody_came_back_from_is_forgotten_with_what_it_knew(desk: Desk) -> None:
+    desk.links.begin(desk.ann, "alpaca", "oauth", Mode.PAPER, {}, Callback("https://us.example/back", "s1"))
+    desk.now = NOON + timedelta(minutes=15)
+
+    assert desk.links.of_user(desk.ann) == ()
+
+    with desk.database.reading(desk.ann) as connection:
+        assert connection.execute(select(sealed_secret)).all() == []
+
+
+def test_an_errand_that_cannot_be_read_any_more_is_begun_again(desk: Desk) -> None:
+    desk.links.begin(desk.ann, "alpaca", "oauth", Mode.PAPER, {}, Callback("https://us.example/back", "s1"))
+    with desk.database.writing(desk.ann) as connection:
+        connection.execute(sealed_secret.update().values(sealed=b"spoiled"))
+
+    assert desk.links.errand(desk.ann, "alpaca") is None
+
+
 def test_a_code_that_the_broker_refuses_leaves_the_errand_to_be_tried_again(desk: Desk, signing_in: Any) -> None:
     desk.links.begin(desk.ann, "alpaca", "oauth", Mode.PAPER, {}, Callback("https://us.example/back", "s1"))
 

@@ -31,7 +31,20 @@ LAYERS = {
     "labels": Layer(("labels",), knows=("core", "solver"), libraries=("numpy",)),
     "ports": Layer(("ports", "presence", "brokers", "price_history", "bookkeeping", "linking"), knows=("core",)),
     "story": Layer(
-        ("accounts", "drafting", "market", "quote_chain", "recent_quotes", "splits", "price_text", "allocation", "execution", "links"), knows=("core", "ports")
+        (
+            "accounts",
+            "drafting",
+            "market",
+            "quote_chain",
+            "recent_quotes",
+            "splits",
+            "price_text",
+            "allocation",
+            "execution",
+            "links",
+            "linked_holdings",
+        ),
+        knows=("core", "ports"),
     ),
     "request": Layer(("request",), knows=("core",)),
     "book": Layer(("book",), knows=("core", "solver"), libraries=("numpy", "numba", "pyarrow", "distributed")),
