@@ -76,6 +76,15 @@ def test_or_to_the_nearer_edge_of_its_band():
     assert plan.after.drift == Decimal("0.05")
 
 
+@pytest.mark.parametrize(("held", "sold"), [(66, 1), (64, 4)])
+def test_where_everything_may_trade_a_line_outside_its_band_still_goes_to_the_edge(held: int, sold: int) -> None:
+    # What is inside its band has no edge to go to: 64 goes to its target of 60.
+    plan = a_plan({"A": 0.6, "B": 0.4}, TEN, {"A": held, "B": 100 - held}, destination=Destination.EDGE)
+
+    assert shares(plan) == {"A": -sold, "B": sold}
+    assert plan.objective.value == 0
+
+
 def test_the_wider_band_puts_a_floor_under_a_relative_one():
     band = Band(absolute="0.01", relative="0.25", combine="wider")
 
