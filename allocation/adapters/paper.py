@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,6 +34,7 @@ from allocation.errors import StoreUnavailableError
 from allocation.exchanges import exchange_of
 from allocation.model import Account, Portfolio, Position, Quote, TaxLot
 from allocation.orders import Order, OrderReport
+from allocation.symbols import spelled_alike
 
 Quotes = Callable[[tuple[str, ...]], Mapping[str, Quote]]
 IsOpen = Callable[[str, datetime], bool]
@@ -90,21 +92,23 @@ class PaperBroker:
         with _answering():
             terms = self._opened(order.account).terms
             book, waiting = self._books.standing(self._user_id, order.account)
-        quotes = self._quotes(_symbols(order, waiting))
-        quote = quotes.get(order.symbol)
+        meant = _as_held(order, book)
+        quotes = self._quotes(_symbols(meant, waiting))
+        quote = quotes.get(meant.symbol)
         value = order.quantity * price_for(order.side, quote, terms) if quote else None
         fees = None if value is None else fee_for(value, terms, first=True)
-        refusal = refusal_of(order, book, waiting, quotes, terms)
+        refusal = refusal_of(meant, book, waiting, quotes, terms)
         return OrderPreview(order, "", value, fees, (refusal,) if refusal else ())
 
     def place(self, order: Order, preview: OrderPreview | None = None) -> OrderReport:
         """Take the order, fill what can be filled at once, and keep all of it in one transaction."""
         with _answering():
-            _, waiting = self._books.standing(self._user_id, order.account)
-        quotes = self._quotes(_symbols(order, waiting))
+            book, waiting = self._books.standing(self._user_id, order.account)
+        meant = _as_held(order, book)
+        quotes = self._quotes(_symbols(meant, waiting))
         try:
             with self._books.dealing(self._user_id, order.account) as dealing:
-                return _report(self._placed(dealing, order, quotes))
+                return _report(self._placed(dealing, meant, quotes))
         except StoreUnavailableError as error:
             raise OrderUncertainError(
                 f"The paper order for {order.quantity} {order.symbol} got no answer ({error.message}). Look it up.",
@@ -228,6 +232,12 @@ def _report(state: PaperOrder) -> OrderReport:
         state.fees,
         state.reason,
     )
+
+
+def _as_held(order: Order, book: PaperBook) -> Order:
+    """The order in the spelling that is held: BRK-B where there are BRK.B is more of the same."""
+    held = dict.fromkeys(lot.symbol for lot in book.lots)
+    return replace(order, symbol=spelled_alike([order.symbol], held)[order.symbol])
 
 
 def _symbols(order: Order, waiting: tuple[PaperOrder, ...]) -> tuple[str, ...]:

@@ -178,6 +178,19 @@ def test_all_units_of_a_holding_can_be_sold(side: BrokerSide) -> None:
     assert after.cash == CASH + 3 * PRICES["BRK.B"]
 
 
+def test_a_holding_in_another_spelling_is_traded_as_what_it_is_or_not_at_all(side: BrokerSide) -> None:
+    order = an_order(side, symbol="BRK-B", side=Side.SELL, quantity=D(3))
+
+    try:
+        placed = side.broker.place(order, side.broker.preview(order))
+    except OrderRefusedError:
+        assert side.orders_there() == 0
+        return
+
+    assert placed.same_terms(order)
+    assert not [s for s in side.broker.snapshot(side.account).portfolio.quantities if s.startswith("BRK")]
+
+
 def test_a_limit_out_of_reach_stands_open_and_unfilled(side: BrokerSide) -> None:
     side.fill_none()
     order = an_order(side, type=OrderType.LIMIT, limit=D("50.25"))
