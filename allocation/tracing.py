@@ -17,12 +17,14 @@ class Progress:
         points: those found so far, by budget.
         expected: how many there may be in the end; 0 while even the best plan is not known.
         finished: nothing more will come: all were found, it was cancelled, or it was refused.
+        complete: every point there is was found; fewer than `expected` where some budgets leave no plan.
         refusal: why there are no points.
     """
 
     points: tuple[Point, ...] = ()
     expected: int = 0
     finished: bool = False
+    complete: bool = False
     refusal: str = ""
 
 
@@ -46,7 +48,7 @@ class Trace:
 
     def run(self, points: Callable[[Facts, Over], Iterator[Point]] = points_of) -> None:
         """Find the points; returns when all are found or the trace was cancelled."""
-        found, expected, refusal = list[Point](), 0, ""
+        found, expected, complete, refusal = list[Point](), 0, False, ""
         try:
             for point in points(self.facts, self.over):
                 expected = expected or how_many(point.plan, self.over)
@@ -54,10 +56,12 @@ class Trace:
                 self._progress = Progress(_by_budget(found), expected)
                 if self._cancelled.is_set():
                     break
+            else:
+                complete = True
         except AllocationError as refused:
             refusal = str(refused)
         finally:
-            self._progress = Progress(_by_budget(found), expected, finished=True, refusal=refusal)
+            self._progress = Progress(_by_budget(found), expected, True, complete, refusal)
 
 
 def start_trace(facts: Facts, over: Over) -> Trace:

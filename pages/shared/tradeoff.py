@@ -109,7 +109,7 @@ def _show_points(view: View, trace: Trace, plan: TradePlan) -> None:
 def _said_of(progress: Progress) -> str:
     proved = all(point.plan.status == Status.OPTIMAL for point in progress.points)
     how_good = "Every point is proved to be the best for its budget." if proved else "Points marked ≈ are not proved."
-    stopped = "" if len(progress.points) == progress.expected else " Stopped before all points were found."
+    stopped = " Stopped before all points were found." if progress.finished and not progress.complete else ""
     return f"The diamond is the plan above. Select a point or a row to plan with its budget. {how_good}{stopped}"
 
 

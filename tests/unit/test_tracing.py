@@ -56,7 +56,17 @@ def test_a_cancelled_trace_ends_with_the_points_it_has() -> None:
     trace.run()
 
     assert trace.progress.finished
+    assert not trace.progress.complete
     assert len(trace.progress.points) == 1
+
+
+def test_budgets_that_leave_no_plan_do_not_make_a_trace_less_complete() -> None:
+    trace = Trace(facts(cash=-5000), Over.TRADES)  # without a trade nothing pays the 5,000
+
+    trace.run()
+
+    assert trace.progress.complete
+    assert len(trace.progress.points) < trace.progress.expected
 
 
 def test_rules_that_leave_no_plan_are_said_and_end_the_trace() -> None:
