@@ -18,6 +18,7 @@ from pages.shared.whatif import View, look_up
 T = TypeVar("T")
 
 _MOST_MONEY = 1e12
+_MOST_TURNOVER = 1e6  # percent of the total; a large withdrawal trades many times what it leaves
 _MODE_WIDTH = 230  # the longest name fits
 _BAND_WIDTH = 260
 _SHARES = {Decimal(1): "Whole shares", Decimal("0.0001"): "Fractions"}
@@ -172,8 +173,8 @@ class _Form:
         st.caption("The reserve stays in cash and outside the weights.")
         outside = self.choice("outside", "Holdings without a target", _OUTSIDE, _OUTSIDE_HELP)
         objective = self.choice("objective", "Closest to the targets means", _OBJECTIVES, _OBJECTIVE_HELP)
-        turnover = self._percent("max_turnover", "Turnover at most, %", may_be_empty=True)
-        chosen = replace(chosen, reserve=reserve, outside=outside, objective=objective, max_turnover=turnover or None)
+        turnover = self._percent("max_turnover", "Turnover at most, %", _MOST_TURNOVER, placeholder="none")
+        chosen = replace(chosen, reserve=reserve, outside=outside, objective=objective, max_turnover=turnover)
         chosen = self._taxes(self._costs(chosen))
         st.button(
             "Reset all rules",
@@ -260,16 +261,17 @@ class _Form:
         )
         return to_decimal(round(typed or 0.0, 2), text)
 
-    def _percent(self, name: str, label: str, *, may_be_empty: bool = False) -> Decimal | None:
+    def _percent(self, name: str, label: str, most: float = 100.0, *, placeholder: str | None = None) -> Decimal | None:
+        """None where the field is empty, which is not the same as 0."""
         typed = st.number_input(
             label,
             step=1.0,
             format="%.2f",
             min_value=0.0,
-            max_value=100.0,
+            max_value=most,
             key=self._begin(name),
             persist_state="session",
-            placeholder="none" if may_be_empty else None,
+            placeholder=placeholder,
         )
         return None if typed is None else to_decimal(round(typed, 4), label)
 

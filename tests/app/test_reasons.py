@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryStore
+from allocation.frontier import Over
 from pages.shared.tradeoff import selected_place
 from tests.app.conftest import OpenApp, button, said
 from tests.app.desks import open_page, store_with
@@ -41,6 +42,10 @@ def table_with(app: AppTest, column: str) -> list[dict[str, object]]:
     return tables[0].to_dict("records") if tables else []
 
 
+def metric(app: AppTest, label: str) -> str:
+    return next(str(m.value) for m in app.metric if m.label == label)
+
+
 def traced(app: AppTest) -> AppTest:
     """The page once every point of its trade-off was found."""
     trace = app.session_state["rebalance.main.tradeoff.trace"]
@@ -71,6 +76,39 @@ def test_the_trade_off_has_a_point_for_every_number_of_trades_and_marks_todays_p
         (2.0, 0.0, "plan above"),
     ]
     assert "Every point is proved" in text(app)
+
+
+def by_turnover(app: AppTest) -> AppTest:
+    app.session_state["rebalance.main.tradeoff.over"] = Over.TURNOVER
+    return traced(opened(app, "tradeoff.tradeoff"))
+
+
+def test_no_turnover_at_all_is_a_rule_and_an_empty_field_is_none(open_desk: OpenDesk) -> None:
+    app = open_desk()
+
+    app.number_input(key="rebalance.main.max_turnover").set_value(0.0).run()
+
+    assert (metric(app, "Trades"), metric(app, "Turnover")) == ("0", r"0\.00 %")
+
+
+def test_a_withdrawal_trades_more_than_it_leaves_and_no_smaller_budget_pays_it(open_desk: OpenDesk) -> None:
+    app = open_desk()
+    app.number_input(key="rebalance.main.cash_flow").set_value(-900.0).run()
+
+    by_turnover(app)
+
+    assert [(p["budget"], p["is"]) for p in table_with(app, "budget")] == [(425.0, "plan above")]
+    assert "Stopped" not in text(app)
+
+
+def test_a_turnover_beyond_the_whole_is_a_rule_like_any_other(open_desk: OpenDesk) -> None:
+    app = open_desk()
+    app.number_input(key="rebalance.main.cash_flow").set_value(-900.0).run()
+
+    app.number_input(key="rebalance.main.max_turnover").set_value(300.0).run()
+
+    assert app.number_input(key="rebalance.main.max_turnover").value == 300
+    assert "max_turnover" in said(app).replace("\\", "")
 
 
 @pytest.mark.parametrize(
