@@ -16,6 +16,7 @@ from pages.shared.order_progress import show_batch
 from pages.shared.state import require_session
 
 _SILENT_FOR = timedelta(seconds=20)
+_NEWS_FOR = timedelta(minutes=10)
 _EARLIER = 10
 
 
@@ -62,6 +63,11 @@ def show_orders(session: Session, account_id: str, linked: LinkedAccount) -> Non
     if current is not None:
         show_worker(current)
         show_batch(account_id, current.id)
+    elif batches and _is_news(batches[0]):
+        st.subheader("Your orders", anchor=False)
+        show_batch(account_id, batches[0].id)
+        st.subheader("Next", anchor=False)
+        show_preview(session, account_id, linked)
     else:
         show_preview(session, account_id, linked)
         if batches:
@@ -69,6 +75,11 @@ def show_orders(session: Session, account_id: str, linked: LinkedAccount) -> Non
             show_batch(account_id, batches[0].id)
     show_earlier(account_id, batches[1:])
     show_limits(session, account_id)
+
+
+def _is_news(batch: Batch) -> bool:
+    """Whether it ended a moment ago, so that its user still waits for how it ended."""
+    return batch.closed_at is not None and datetime.now(UTC) - batch.closed_at < _NEWS_FOR
 
 
 def show_worker(batch: Batch) -> None:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Final
 
+from allocation.brokers import BrokerAnswerError, BrokerUnavailableError, OrderRefusedError
 from allocation.execution.means import Means, facts_for
 from allocation.gate import Refusal, refusals
 from allocation.journal import Batch
@@ -14,6 +16,7 @@ from allocation.trade_plan import Side, TradePlan
 
 GOOD_FOR: Final = timedelta(minutes=5)
 QUOTES_GOOD_FOR: Final = timedelta(seconds=30)
+_PATIENCE: Final = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Review:
     Attributes:
         plan: the plan the orders execute; `before` is the one that was on the desk when the review was asked for.
         refusals: why the gate would not let it pass as it is.
+        fees: what the broker itself says the orders would cost, as far as it says; None where it has no preview.
         large_turnover: whether it turns over more than the limit, which a person may confirm by hand.
     """
 
@@ -42,6 +46,7 @@ class Review:
     large_turnover: Refusal | None
     limits: Limits
     at: datetime
+    fees: Decimal | None = None
 
     @property
     def cash(self) -> CashSteps:
@@ -86,7 +91,7 @@ def review(
     found = refusals(batch, facts_for(means, batch, limits), limits)
     turnover = next((each for each in found if each.code == "TURNOVER"), None)
     others = tuple(each for each in found if each.code != "TURNOVER")
-    return Review(batch, plan, before, others, turnover, limits, now)
+    return Review(batch, plan, before, others, turnover, limits, now, _fees_of(means, batch))
 
 
 def changes_in_words(before: TradePlan | None, after: TradePlan) -> tuple[str, ...]:
@@ -100,6 +105,21 @@ def changes_in_words(before: TradePlan | None, after: TradePlan) -> tuple[str, .
         for symbol in sorted({*then, *now})
         if then.get(symbol, Decimal(0)) != now.get(symbol, Decimal(0))
     )
+
+
+def _fees_of(means: Means, batch: Batch) -> Decimal | None:
+    """The broker's own estimate of its fees, for as many orders as it can be asked about while somebody waits."""
+    ends, fees = monotonic() + _PATIENCE, list[Decimal]()
+    for line in batch.lines:
+        if monotonic() > ends:
+            break
+        try:
+            preview = means.broker.preview(line.order)
+        except (OrderRefusedError, BrokerUnavailableError, BrokerAnswerError):
+            continue  # the gate has its own say, and so does the broker when the order is sent
+        if preview is not None and preview.estimated_fees is not None:
+            fees.append(preview.estimated_fees)
+    return sum(fees, Decimal(0)) if fees else None
 
 
 def _changed(symbol: str, then: Decimal, now: Decimal) -> str:

@@ -234,29 +234,18 @@ def _show_changes(found: Review) -> None:
 
 def _show_review(found: Review) -> None:
     currency, cash = found.batch.currency, found.cash
-    sold, bought = (
-        sum((line.order.quantity * line.price * line.rate for line in found.batch.of_side(side)), Decimal(0))
-        for side in (Side.SELL, Side.BUY)
-    )
+    sold, bought = (_value_of(found, side) for side in (Side.SELL, Side.BUY))
     figures = {
         "Orders": str(len(found.batch.lines)),
         "Sold, then bought": f"{money(sold, currency)} → {money(bought, currency)}",
         "Drift": f"{percent(found.plan.before.drift)} → {percent(found.plan.after.drift)}",
-        "Cost": money(found.plan.totals.cost, currency),
+        "Cost": money(found.plan.totals.cost if found.fees is None else found.fees, currency),
         "Tax": money(found.plan.totals.tax, currency),
     }
     with st.container(horizontal=True, key="orders-headline"):
         for label, figure in figures.items():
-            st.metric(label, literal(figure), border=True)
-    st.dataframe(
-        orders_frame(found),
-        key="orders.preview",
-        hide_index=True,
-        row_height=ROW_HEIGHT,
-        height=grid_height(len(found.batch.lines)),
-        column_config=_columns(),
-        alt="The orders with side, symbol, quantity, price, limit and value, in the order in which they are sent",
-    )
+            st.metric(label, literal(figure), border=True, help=_COST_HELP if label == "Cost" else None)
+    _show_orders(found, "orders.preview")
     st.markdown(
         f":material/payments: **Cash** · {literal(money(cash.now, currency))} now · "
         f"{literal(money(cash.after_sales, currency))} after the sales · "
@@ -266,6 +255,26 @@ def _show_review(found: Review) -> None:
     st.caption(
         f"{_TYPES[kind]} orders, {_FORCES[force].lower()}. Sales go first; the purchases follow with the cash that really came "
         f"in. Reviewed at {found.at:%H:%M:%S} UTC, good for {GOOD_FOR.seconds // 60} minutes."
+    )
+
+
+_COST_HELP = "What the broker says its fees would be, where it says; or else what the rules of the plan assume."
+
+
+def _show_orders(found: Review, key: str) -> None:
+    """Every order; the columns that would say the same in every row, or nothing, are left out."""
+    frame = orders_frame(found)
+    shown = [name for name in frame.columns if name != "limit" or frame["limit"].notna().any()]
+    if set(frame["currency"]) == {found.batch.currency}:
+        shown.remove("currency")
+    st.dataframe(
+        frame[shown],
+        key=key,
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(frame), 10),
+        column_config=_columns(),
+        alt="The orders with side, symbol, quantity, price, limit and value, in the order in which they are sent",
     )
 
 
@@ -334,7 +343,7 @@ def _show_verbs(found: Review, account_id: str, linked: LinkedAccount, why_not: 
 _PURPOSE = "send orders that cost real money"
 
 
-@st.dialog("Send these orders?", width="large", icon=":material/send:")
+@st.dialog("Send these orders?", width="medium", icon=":material/send:")
 def _confirm() -> None:
     """Totals and every order once more; for a live account its name is typed, and it is asked who it is."""
     session = require_session()
@@ -347,9 +356,8 @@ def _confirm() -> None:
         f"**{count(len(found.batch.lines), 'order')}** for {literal(account.name)}, "
         f"{'with real money' if live else 'on paper'}. Each is sent once."
     )
-    for line in found.batch.lines:
-        at = f" at {line.order.limit:f} or better" if line.order.limit is not None else " at the market"
-        st.markdown(literal(f"{line.order.side.value.capitalize()} {line.order.quantity:f} {line.order.symbol}{at}"))
+    _show_orders(found, "orders.confirmed")
+    st.markdown(literal(_in_a_sentence(found)))
     typed, large = True, False
     if live:
         name = st.text_input(
@@ -370,6 +378,20 @@ def _confirm() -> None:
         width="stretch",
         on_click=confirm,
     )
+
+
+def _in_a_sentence(found: Review) -> str:
+    """How they are sent, and what they come to."""
+    order, currency = found.batch.lines[0].order, found.batch.currency
+    sold, bought = (_value_of(found, side) for side in (Side.SELL, Side.BUY))
+    return (
+        f"{_TYPES[order.type]} orders, {_FORCES[order.time_in_force].lower()}: {money(sold, currency)} sold, "
+        f"{money(bought, currency)} bought, {money(found.cash.after_purchases, currency)} left in cash."
+    )
+
+
+def _value_of(found: Review, side: Side) -> Decimal:
+    return sum((line.order.quantity * line.price * line.rate for line in found.batch.of_side(side)), Decimal(0))
 
 
 @signed_in
