@@ -164,8 +164,6 @@ WRONG = (
     ("utf16.csv", "symbol,quantity\nVTI,1\n".encode("utf-16-le"), "is UTF-16 without its mark"),
     ("empty.csv", b" \r\n\r\n", "The file is empty."),
     ("header.csv", b"symbol,quantity\n", "has a header but no positions"),
-    ("twice.csv", b"symbol,quantity,quantity\nVTI,1,2\n", "names twice quantity"),
-    ("unknown.csv", b"symbol,shares\nVTI,1\n", "has the unknown shares"),
     ("negative.csv", generic("VTI,-5,250"), "must be a number that is not below zero"),
     ("absurd.csv", generic("VTI,1e308,250"), "The quantity of VTI is '1e308'"),
     ("nan.csv", generic("VTI,NaN,250"), "The quantity of VTI is 'NaN'"),
