@@ -9,7 +9,7 @@ from typing import Protocol
 from allocation.authorisation import Verb
 from allocation.brokers import Broker, Mode
 from allocation.model import Portfolio
-from allocation.paper_terms import PaperTerms
+from allocation.paper_terms import PaperTerms, RealisedGain
 
 
 class LinkState(StrEnum):
@@ -170,6 +170,10 @@ class PaperDesk(Protocol):
 
     def open_account(self, user_id: str, name: str, start: Portfolio, terms: PaperTerms) -> str:
         """Open an account that begins with these holdings and this cash; the broker's id of it."""
+        ...
+
+    def gains(self, user_id: str, broker_account: str) -> tuple[RealisedGain, ...]:
+        """What the account's sales gained, the oldest first."""
         ...
 
     def close_account(self, user_id: str, broker_account: str) -> None:

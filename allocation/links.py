@@ -28,7 +28,7 @@ from allocation.linking import (
     PaperDesk,
 )
 from allocation.model import Account, Portfolio
-from allocation.paper_terms import PaperTerms
+from allocation.paper_terms import PaperTerms, RealisedGain
 from allocation.ports import Store, Trail
 from allocation.trail import EventKind
 
@@ -201,6 +201,17 @@ class Links:
         self._store.save_portfolios(user_id, [begun])
         self._rows.note_accounts(user_id, link.id, {taxed.id: opened}, self._now())
         return self._store.portfolio(user_id, taxed.id)
+
+    def paper_gains(self, user_id: str, account_id: str) -> tuple[RealisedGain, ...]:
+        """What the sales of a paper account gained, the oldest first; nothing for any other account.
+
+        Raises:
+            AccountNotFoundError: as from the store.
+        """
+        linked = self._rows.reach(user_id, account_id, Verb.SEE)
+        if linked is None or linked.link.broker != PAPER:
+            return ()
+        return self._paper.gains(linked.owner_id, linked.broker_account)
 
     def remove_account(self, user_id: str, account_id: str) -> None:
         """Forget an account of the store with its target; the books of a paper account go with it.

@@ -1,6 +1,7 @@
-"""How a paper account deals: the spread, the commission, how fast it fills, and what it deals in."""
+"""How a paper account deals (spread, commission, how fast it fills, in what), and what its sales gained."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 
 from allocation.errors import RulesError
@@ -39,3 +40,22 @@ class PaperTerms:
                 f"A paper account fills {self.fill_share} of an order at a time; write a fraction above 0, up to 1.",
                 ("fill_share",),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class RealisedGain:
+    """What a sale took from one lot, and what it gained.
+
+    Attributes:
+        proceeds: money for the units, less the commission's share.
+        gain: proceeds less cost, negative for a loss; None where nobody knows the lot's cost.
+    """
+
+    client_id: str
+    symbol: str
+    quantity: Decimal
+    proceeds: Decimal
+    unit_cost: Decimal | None
+    gain: Decimal | None
+    acquired: date | None
+    sold_at: datetime

@@ -11,7 +11,7 @@ from allocation.adapters.stores import account_name
 from allocation.brokers import Broker, BrokerAccount, BrokerAnswerError, Mode
 from allocation.linking import Callback, Errand, Grant, Keep, Link, Way
 from allocation.model import Portfolio, Quote
-from allocation.paper_terms import PaperTerms
+from allocation.paper_terms import PaperTerms, RealisedGain
 
 QuotesOf = Callable[[str, tuple[str, ...]], Mapping[str, Quote]]
 
@@ -61,6 +61,10 @@ class PaperKind:
         account = BrokerAccount(f"paper-{secrets.token_hex(6)}", account_name(name), currency=start.account.currency)
         self._books.open(user_id, PaperAccount(account, terms), book_of(start), self._now())
         return account.id
+
+    def gains(self, user_id: str, broker_account: str) -> tuple[RealisedGain, ...]:
+        """What the account's sales gained, the oldest first."""
+        return self._books.gains(user_id, broker_account)
 
     def close_account(self, user_id: str, broker_account: str) -> None:
         """Forget the account with its orders; harmless when there is none."""

@@ -13,7 +13,7 @@ from allocation.model import Account, Portfolio, TaxTreatment
 from allocation.price_text import prices_line
 from allocation.valuation import printed_total, value_portfolio
 from pages.shared.cache import workbench
-from pages.shared.link_card import show_link_actions, show_mode, show_trouble
+from pages.shared.link_card import show_gains, show_link_actions, show_mode, show_trouble
 from pages.shared.link_dialog import link_again
 from pages.shared.look import beside_total, count, literal, money
 
@@ -35,6 +35,7 @@ def show_account(session: Session, account: Account, linked: LinkedAccount | Non
             show_role(session, account)
             if linked is not None:
                 show_mode(linked)
+                show_gains(session, account, linked)
         with worth:
             show_worth(session, portfolio)
         with actions, st.container(horizontal=True, horizontal_alignment="right"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from allocation.links import PAPER
 from allocation.model import Account
 from allocation.price_text import age_text
 from pages.shared.cache import workbench
-from pages.shared.look import literal
+from pages.shared.look import count, literal, money
 from pages.shared.state import remark
 
 Again = Callable[[str], None]  # begins to link anew, for a link's id
@@ -38,6 +39,17 @@ def show_mode(linked: LinkedAccount) -> None:
             st.badge("Link ended", icon=":material/link_off:", color="orange")
         age = age_text(linked.refreshed_at, datetime.now(UTC))
         st.caption(literal(f"{workbench().links.name_of(linked.link.broker)} · refreshed {age}"))
+
+
+def show_gains(session: Session, account: Account, linked: LinkedAccount) -> None:
+    """What the sales of a paper account gained so far."""
+    gains = workbench().links.paper_gains(session.user.id, account.id) if linked.link.broker == PAPER else ()
+    if not gains:
+        return
+    known = sum((each.gain for each in gains if each.gain is not None), Decimal(0))
+    missing = sum(each.gain is None for each in gains)
+    beside = f", without {count(missing, 'sale')} of unknown cost" if missing else ""
+    st.caption(literal(f"Realised by sales: {money(known, account.currency)}{beside}"))
 
 
 def show_badge(mode: Mode) -> None:

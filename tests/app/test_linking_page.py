@@ -8,7 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from allocation.authorisation import Verb
 from allocation.brokers import Mode
+from allocation.orders import Order
+from allocation.paper_terms import PaperTerms
+from allocation.trade_plan import Side
 from pages.shared.cache import workbench
 from tests.alpaca_side import AlpacaSide
 from tests.app.conftest import OpenApp, button, said
@@ -63,6 +67,23 @@ def test_a_paper_account_is_opened_with_the_holdings_of_another_and_says_that_it
     assert any(name.endswith("on paper") for name in names(app))
     assert "PAPER" in badges(app)
     assert "refreshed just now" in written(app)
+
+
+def test_a_paper_account_says_what_its_sales_gained(new_user: AppTest) -> None:
+    app = upload(new_user, golden("schwab_individual.csv"))
+    button(app, "Save account").click().run()
+    user = app.session_state["state.signed_in"].session.user.id
+    bench = workbench()
+    start = bench.store.portfolio(user, bench.store.accounts(user)[0].id)
+    opened = bench.links.open_paper(user, "Rehearsal", start, PaperTerms())
+    way = bench.links.open(user, opened.account.id, Verb.SEND_ORDERS)
+    held = opened.positions[0]
+
+    way.broker.place(Order("rb1", way.account.broker_account, held.symbol, Side.SELL, held.quantity))
+    app.run()
+
+    assert not app.exception
+    assert "Realised by sales: " in written(app)
 
 
 def test_a_paper_account_of_cash_alone_with_terms_that_cannot_be_is_refused_and_then_opened(new_user: AppTest) -> None:

@@ -396,6 +396,8 @@ def test_an_order_on_paper_is_in_the_holdings_after_a_refresh(desk: Desk) -> Non
     assert again.positions[0].lots == (
         TaxLot(D(3), D(100), NOON.date()),
     )  # first in, first out: the old lot went first
+    assert [each.gain for each in desk.links.paper_gains(desk.ann, opened.account.id)] == [D(300), D(150)]
+    assert desk.links.paper_gains(desk.ann, "main") == ()
 
 
 def test_a_second_paper_account_shares_the_link_of_the_first(desk: Desk) -> None:

@@ -18,7 +18,7 @@ from allocation.adapters.sql.upsert import upsert
 from allocation.brokers import BrokerAccount
 from allocation.model import TaxLot
 from allocation.orders import Order, OrderStatus, OrderType, TimeInForce
-from allocation.paper_terms import PaperTerms
+from allocation.paper_terms import PaperTerms, RealisedGain
 from allocation.trade_plan import Side
 
 _TERMS = ("spread", "commission", "commission_rate", "fill_share", "fractional", "keeps_hours")
@@ -31,20 +31,6 @@ class PaperAccount:
 
     account: BrokerAccount
     terms: PaperTerms
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """What a sale took from one lot, and the gain that was realised; None where the lot's cost is not known."""
-
-    client_id: str
-    symbol: str
-    quantity: Decimal
-    proceeds: Decimal
-    unit_cost: Decimal | None
-    gain: Decimal | None
-    acquired: date | None
-    sold_at: datetime
 
 
 class SqlPaperBooks:
@@ -100,14 +86,14 @@ class SqlPaperBooks:
         with self._database.reading(user_id) as connection:
             return _orders(connection, key, tables.paper_order.c.changed_at >= since)
 
-    def gains(self, user_id: str, account_id: str) -> tuple[Gain, ...]:
+    def gains(self, user_id: str, account_id: str) -> tuple[RealisedGain, ...]:
         """Every realised gain, the oldest first."""
         gain = tables.paper_gain
         key = {"user_id": user_id, "account_id": account_id}
         question = select(gain).where(*_of(gain, key)).order_by(gain.c.sold_at, gain.c.client_id, gain.c.line)
         with self._database.reading(user_id) as connection:
             return tuple(
-                Gain(**{name: row[name] for name in Gain.__dataclass_fields__})
+                RealisedGain(**{name: row[name] for name in RealisedGain.__dataclass_fields__})
                 for row in connection.execute(question).mappings()
             )
 
