@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from allocation.acting import begin_request
 from allocation.authorisation import Verb
-from allocation.bookkeeping import Heartbeat
+from allocation.bookkeeping import Heartbeat, Turn
 from allocation.bootstrap import Workbench, workbench
 from allocation.errors import AllocationError, StoreUnavailableError
 from allocation.execution import Executor, Means, Progress, Standing
@@ -31,6 +31,7 @@ LOOK_SECONDS = 1.0  # how often the server looks whether there is something to s
 ROUND_SECONDS = 0.25
 IDLE_SECONDS = 60.0  # after which a worker that has nothing to do ends
 BEAT = timedelta(seconds=5)
+SETTLE = timedelta(seconds=60)  # how long a broker may take to show an order or a fill
 _FIRST_WAIT, _LONGEST_WAIT, _FOR_A_PERSON = 0.25, 5.0, 15.0
 _log = logging.getLogger("evenkeel.worker")
 
@@ -66,6 +67,7 @@ class Worker:
         self._bench = bench
         self._stopping = stopping
         self._waiting: dict[str, _Waiting] = {}
+        self._executors: dict[str, Executor] = {}
         self._name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(2)}"
         self._started = self._beaten = datetime.now(UTC) - BEAT
         self.rounds = 0
@@ -109,12 +111,19 @@ class Worker:
                 return
             try:
                 opened = self._bench.links.open(batch.owner_id, batch.account_id, Verb.SEND_ORDERS)
-                progress = Executor(self._means(batch, opened), turn).advance(batch.id)
+                progress = self._executor(batch, self._means(batch, opened), turn).advance(batch.id)
             except AllocationError as error:  # the link is gone, or its token does not open
                 progress = self._paused(batch, error)
         self._wait(progress.batch, progress.standing)
         if progress.standing == Standing.DONE:
+            self._executors.pop(batch.id, None)
             self._bring_up_to_date(opened)
+
+    def _executor(self, batch: Batch, means: Means, turn: Turn) -> Executor:
+        """The batch's own, from round to round."""
+        executor = self._executors.setdefault(batch.id, Executor(means, turn))
+        executor.take_over(means, turn)
+        return executor
 
     def _means(self, batch: Batch, opened: OpenLink) -> Means:
         owner, bench = batch.owner_id, self._bench
@@ -130,6 +139,7 @@ class Worker:
             lambda: datetime.now(UTC),
             bench.closed_now,
             rates,
+            SETTLE,
         )
 
     def _paused(self, batch: Batch, error: AllocationError) -> Progress:

@@ -66,7 +66,7 @@ _WAITS = (_WaitError, BrokerUnavailableError, BrokerAnswerError, OrderUncertainE
 
 
 class Executor:
-    """Executes batches of accounts at whose turn it is. It keeps nothing that a kill would lose."""
+    """Executes one batch while it is its account's turn. It keeps nothing that a kill may not lose."""
 
     def __init__(self, means: Means, turn: Turn) -> None:
         self._means = means
@@ -75,6 +75,10 @@ class Executor:
         self._told_off: set[str] = set()  # in doubt, and another attempt would tell nothing: only looked up from now on
         self._facts: GateFacts | None = None
         self._differs_since: datetime | None = None
+
+    def take_over(self, means: Means, turn: Turn) -> None:
+        """Go on with another turn, and with what is known by now of a broker that is slow to show things."""
+        self._means, self._turn = means, turn
 
     def advance(self, batch_id: str) -> Progress:
         """Take the batch as far as it goes without waiting."""

@@ -3,22 +3,26 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
+from allocation.authorisation import Verb
 from allocation.bootstrap import Workbench, workbench
 from allocation.journal import Batch, Intent, LineState
 from allocation.limits import Limits
 from allocation.model import Account, Portfolio, Position, PriceSource, Quote
 from allocation.order_draft import Place, Terms, draft_batch
+from allocation.orders import Order
 from allocation.paper_terms import PaperTerms
 from allocation.plan import plan_trades
 from allocation.settings import Settings
 from allocation.targets import TargetAllocation
+from allocation.trade_plan import Side
 from allocation.working import Worker
 
 D = Decimal
@@ -108,6 +112,25 @@ def test_a_link_that_is_gone_pauses_the_batch_and_says_so(desk: Desk) -> None:
     paused = desk.bench.orders.batch(desk.user, desk.account, batch.id)
     assert paused.paused_code == "link_refused"
     assert "Link one" in paused.paused_reason
+
+
+def test_what_the_fills_do_not_explain_is_shown_after_a_while_and_the_batch_is_closed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = desk.confirm()
+    way = desk.bench.links.open(desk.user, desk.account, Verb.SEND_ORDERS)
+    commit = desk.bench.journal.note
+
+    def deal_by_hand(batch_id: str, now: datetime, what: str, changes: Any, **details: Any) -> Batch:
+        if what == "begun":
+            way.broker.place(Order("by-hand", way.account.broker_account, "BND", Side.SELL, D(1)))
+        return commit(batch_id, now, what, changes, **details)
+
+    monkeypatch.setattr(desk.bench.journal, "note", deal_by_hand)
+    monkeypatch.setattr("allocation.working.SETTLE", timedelta(0))
+    desk.work()
+
+    assert desk.bench.orders.batch(desk.user, desk.account, batch.id).differences == {"BND": -1}
 
 
 def test_a_second_worker_waits_for_the_first(desk: Desk) -> None:
