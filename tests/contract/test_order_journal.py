@@ -298,6 +298,17 @@ def test_a_batch_of_another_account_is_not_there(world: World, desk: SqlOrderDes
         desk.batch(stranger, "main", batch.id)
 
 
+def test_an_account_is_not_removed_under_its_orders(world: World, desk: SqlOrderDesk, journal: SqlJournal) -> None:
+    batch = committed(world, desk)
+
+    with pytest.raises(JournalError, match="under way"):
+        world.store.remove_account(world.ann, "main")
+    journal.note(batch.id, LATER, "closed", {"closed_at": LATER})
+    world.store.remove_account(world.ann, "main")
+
+    assert journal.load(batch.id).closed_at == LATER  # what happened outlives the account
+
+
 def test_what_people_do_with_orders_is_in_the_trail(world: World, desk: SqlOrderDesk) -> None:
     batch = committed(world, desk)
     desk.intend(world.ann, "main", batch.id, Intent.STOP)

@@ -6,9 +6,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, select
 
-from allocation.journal import Batch, Event, Intent, Line, LineState
+from allocation.adapters.sql.order_tables import order_batch
+from allocation.adapters.sql.reach import Reached
+from allocation.journal import Batch, Event, Intent, JournalError, Line, LineState
 from allocation.model import TaxLot
 from allocation.money import plain
 from allocation.orders import Order, OrderType, TimeInForce
@@ -121,6 +123,25 @@ def line_of(row: RowMapping, broker_account: str) -> Line:
 def event_of(row: RowMapping) -> Event:
     """The event of a row."""
     return Event(row["number"], row["at"], row["what"], row["line"], row["by_user"], json.loads(row["details"]))
+
+
+def refuse_under_way(connection: Connection, found: Reached) -> None:
+    """Refuse to remove an account whose orders are not done: nobody would follow them any more.
+
+    Raises:
+        JournalError: says what to do first.
+    """
+    open_ones = select(order_batch.c.id).where(
+        order_batch.c.user_id == found.owner_id,
+        order_batch.c.account_id == found.account_id,
+        order_batch.c.closed_at.is_(None),
+        order_batch.c.intent != Intent.WAIT.value,
+    )
+    if connection.execute(open_ones).first() is not None:
+        raise JournalError(
+            "Orders of this account are under way. Wait until they are done, or call them back on the Orders page.",
+            ("account",),
+        )
 
 
 def details_text(details: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, ins
 from allocation.adapters.sql import import_tables, market_tables, rows, tables
 from allocation.adapters.sql.database import Database
 from allocation.adapters.sql.on_record import refusals_on_record
+from allocation.adapters.sql.order_rows import refuse_under_way
 from allocation.adapters.sql.reach import Reached, is_share_id, may_work, reach, require_at_work, shared_with
 from allocation.adapters.sql.securities import SqlSecurities
 from allocation.adapters.sql.upsert import upsert
@@ -98,6 +99,7 @@ class SqlStore(SqlSecurities):
     def remove_account(self, user_id: str, account_id: str) -> None:
         """Forget the account with its holdings and target."""
         with self._changing(user_id, account_id, Verb.REMOVE) as (connection, found):
+            refuse_under_way(connection, found)
             connection.execute(delete(tables.account).where(*_is(found)))
             self._note(EventKind.ACCOUNT_REMOVED, user_id, account_id)
 
