@@ -87,7 +87,7 @@ class Rates(Mapping[Pair, Rate]):
 
     A rate as given comes before its inverse, and that before a cross; of several crosses the one whose older leg is
     newest counts. Inverse and cross are calculated once from the rates as given: exact where twelve significant digits
-    suffice, else rounded to twelve.
+    suffice, else rounded to twelve. A cross that no rate can be, of two that cannot both be right, is not known.
     """
 
     def __init__(self, rates: Iterable[Rate] = ()) -> None:
@@ -148,7 +148,7 @@ class Rates(Mapping[Pair, Rate]):
         """The two halves of the best cross, both told in the currency they meet in."""
         others = sorted({code for pair in self._given for code in pair} - {base, counter})
         found = [(self._leg(base, via), self._leg(counter, via)) for via in others]
-        both = [(first, second) for first, second in found if first and second]
+        both = [(first, second) for first, second in found if first and second and _is_rate(first.price / second.price)]
         return max(both, key=lambda legs: min(legs[0].rate.time, legs[1].rate.time), default=None)
 
     def _leg(self, code: str, via: str) -> "_Leg | None":
@@ -186,6 +186,10 @@ class _Leg:
     via: str
     price: Fraction
     rate: Rate
+
+
+def _is_rate(price: Fraction) -> bool:
+    return SMALLEST_RATE <= price <= LARGEST_RATE
 
 
 def _cross(first: _Leg, second: _Leg, base: str, counter: str) -> Rate:

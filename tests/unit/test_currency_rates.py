@@ -49,6 +49,14 @@ def test_of_several_crosses_the_newest_counts() -> None:
     assert Rates([*old, *new])["GBP", "USD"].via == "CHF"
 
 
+def test_a_cross_that_no_rate_can_be_is_not_known() -> None:
+    rates = Rates([rate("EUR/USD", "0.000001", RateOrigin.MANUAL), rate("EUR/IDR", "17000", RateOrigin.ECB)])
+
+    assert not rates.knows("IDR", "USD")
+    with pytest.raises(MissingRateError):
+        rates.exactly("IDR", "USD")
+
+
 def test_a_rate_as_given_comes_before_what_could_be_calculated() -> None:
     rates = Rates([rate("EUR/USD", "1.1"), rate("USD/EUR", "0.8"), rate("GBP/EUR", "1.2"), rate("GBP/USD", "7")])
 
