@@ -115,7 +115,7 @@ def test_a_second_import_updates_the_account_and_keeps_its_name(new_user: AppTes
     app.text_input(key=f"accounts.name.{account_id(app)}").input("My savings")
     button(app, "Save account").click().run()
 
-    app = upload(app, golden("schwab_individual.csv"))
+    app = upload(app, golden("schwab_individual.csv") + b"\n")  # of another day, with nothing changed
     assert "the same holdings are saved already" in written(app)
     assert app.text_input(key=f"accounts.name.{account_id(app)}").value == "My savings"
     button(app, "Save account").click().run()
