@@ -1,4 +1,4 @@
-"""Weights as a Plotly figure: pure values in, a figure out; colour never speaks alone."""
+"""Weights and trade-offs as Plotly figures: pure values in, a figure out; colour never speaks alone."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
