@@ -149,6 +149,21 @@ def test_a_large_turnover_is_confirmed_by_hand(jane: AppTest) -> None:
     assert batches(jane)[0].large_turnover
 
 
+def test_for_real_money_the_name_is_typed_and_nothing_is_written_before_the_proof(jane: AppTest) -> None:
+    review(jane)
+    kept = jane.session_state["orders.review"]
+    live = replace(kept.review, batch=replace(kept.review.batch, live=True))
+    jane.session_state["orders.review"] = replace(kept, review=live)
+
+    jane.button(key="orders.send").click().run()
+    assert jane.button(key="orders.confirm").disabled
+    jane.session_state["orders.name"] = "Rehearsal"
+    send(jane)
+
+    assert jane.session_state["orders.review"].review.batch.live
+    assert batches(jane) == ()
+
+
 def test_a_review_that_is_too_old_cannot_be_sent(jane: AppTest) -> None:
     review(jane)
     kept = jane.session_state["orders.review"]
