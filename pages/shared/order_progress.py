@@ -14,7 +14,7 @@ from allocation.journal import FOR_A_PERSON, Batch, Decision, Intent, Line, Line
 from allocation.trade_plan import Side
 from pages.shared.cache import embedded_worker, workbench
 from pages.shared.look import NOT_KNOWN, count, literal, money
-from pages.shared.state import remark, require_session, signed_in
+from pages.shared.state import remark, require_session, signed_in, still_signed_in
 from pages.shared.tables import ROW_HEIGHT, grid_height
 
 _EVERY = timedelta(seconds=1)
@@ -47,12 +47,13 @@ def show_batch(account_id: str, batch_id: str, *, finished: bool = False) -> Non
     if finished or batch.closed_at is not None:
         _show(session, account_id, batch)
     else:
-        _follow(account_id, batch_id)
+        _follow(session, account_id, batch_id)
 
 
 @st.fragment(run_every=_EVERY)
-def _follow(account_id: str, batch_id: str) -> None:
-    session = require_session()
+def _follow(session: Session, account_id: str, batch_id: str) -> None:
+    if not still_signed_in():
+        st.rerun(scope="app")  # the page says that the session ended
     batch = workbench().orders.batch(session.user.id, account_id, batch_id)
     if batch.closed_at is not None:
         st.rerun(scope="app")  # what could be sent next is offered again

@@ -203,6 +203,19 @@ def ended_elsewhere() -> bool:
     return live_session() is None
 
 
+def still_signed_in() -> bool:
+    """Whether this tab's session is alive, and this connection its own, for what runs by itself: it does not prolong it."""
+    kept: SignedIn | None = st.session_state.get(_SIGNED_IN)
+    if kept is None:
+        return False
+    if kept.session.user.demo:
+        return not ended_elsewhere()
+    alive = _may_speak_for(kept) and live_session() is not None
+    if alive:
+        _at_work(kept)
+    return alive
+
+
 def attempt(provider: str, start: Callable[[], Handshake]) -> tuple[str, Handshake]:
     """The attempt to sign in with a provider that this tab has open, with the widget key that belongs to it."""
     attempts = st.session_state.setdefault(_ATTEMPTS, {})

@@ -244,3 +244,28 @@ def test_the_limits_are_changed_by_their_owner(jane: AppTest) -> None:
     button(jane, "Save limits").click().run()
 
     assert workbench().orders.limits(user_of(jane), account_of(jane)).orders == 7
+
+
+def test_looking_on_by_itself_keeps_no_session_alive(jane: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pages.shared import order_progress
+
+    send(review(jane))
+    (batch,) = batches(jane)
+    used: list[bool] = []
+    find = workbench().sessions.find
+
+    def noted(handle: str, now: datetime, *, use: bool = True) -> Any:
+        used.append(use)
+        return find(handle, now, use=use)
+
+    def looked_by_itself(session: Any, account_id: str, batch_id: str) -> None:
+        used.clear()
+        assert order_progress.still_signed_in()
+        assert batch_id == batch.id
+
+    monkeypatch.setattr(workbench().sessions, "find", noted)
+    monkeypatch.setattr(order_progress, "_follow", looked_by_itself)
+    jane.run()
+
+    assert not jane.exception
+    assert used[:1] == [False]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "pages"
 FOR_CALLBACKS = {"on_click", "on_change", "on_submit", "on_select", "on_dismiss"}
 WITHOUT_PAGE = {"fragment", "dialog"}
-CHECKS = {"require_session", "current_session", "ended_elsewhere", "signed_in"}
+CHECKS = {"require_session", "current_session", "ended_elsewhere", "still_signed_in", "signed_in"}
 # Ways in and out, which are for everybody: they do nothing for whoever has no session.
 FOR_EVERYBODY = {"begin_demo", "sign_out"}
 # What a visitor sees before there is a session.
