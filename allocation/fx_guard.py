@@ -17,6 +17,7 @@ from allocation.errors import AllocationError, listed
 from allocation.exchanges import Weekdays
 from allocation.guard import REACH, DoubtfulPriceError, PriceCode
 from allocation.model import Quote
+from allocation.moments import date_text
 from allocation.money import plain
 
 MOST_DAYS_OLD: Final = 3  # business days
@@ -58,7 +59,7 @@ class StaleRateError(AllocationError):
 
     def __init__(self, rates: Iterable[Rate], now: datetime, reasons: Iterable[str] = ()) -> None:
         old, because = tuple(rates), "".join(f"{reason} " for reason in reasons)
-        named = listed(f"{rate} is of {_day(rate)}, {days_old(rate, now)} business days ago" for rate in old)
+        named = listed(f"{rate} is of {date_text(rate.time)}, {days_old(rate, now)} business days ago" for rate in old)
         super().__init__(
             f"Old exchange {'rate' if len(old) == 1 else 'rates'}: {named}; after {MOST_DAYS_OLD} there is no plan. "
             f"{because}Refresh rates, or confirm or enter today's by hand.",
@@ -83,12 +84,14 @@ def refuse_rate(quote: Quote, rate: Rate | None, known: Iterable[Rate], now: dat
             PriceCode.SYMBOL, quote.symbol, f"it is told in {quote.currency}, which is another pair"
         )
     if (days := days_old(rate, now)) > MOST_DAYS_OLD:
-        cause = f"{rate} is of {_day(rate)}, {days} business days ago"
+        cause = f"{rate} is of {date_text(rate.time)}, {days} business days ago"
         raise DoubtfulPriceError(PriceCode.STALE, quote.symbol, cause)
     last = max(known, key=lambda each: (each.time, each.source == RateOrigin.MANUAL), default=None)
     if last is not None and (told := _leap(rate, last)):
         kind, right = told
-        cause = f"{rate} on {_day(rate)} {kind}: the last known is {plain(last.price)} of {_day(last)}"
+        cause = (
+            f"{rate} on {date_text(rate.time)} {kind}: the last known is {plain(last.price)} of {date_text(last.time)}"
+        )
         readings = (quote, *((replace(quote, price=right),) if right else ()))
         raise DoubtfulPriceError(PriceCode.JUMP, quote.symbol, f"{cause}. If it is right, confirm it", readings)
 
@@ -134,7 +137,3 @@ def _is_inverse(rate: Rate, last: Rate, ratio: Decimal, age: timedelta) -> bool:
     near_one = off is not None and abs(ratio - 1) > off and abs(rate.price * last.price - 1) <= _AT_THE_INVERSE
     lowest, highest = next((low, high) for limit, low, high in REACH if age <= limit)
     return near_one or (not lowest <= ratio <= highest and lowest <= rate.price * last.price <= highest)
-
-
-def _day(rate: Rate) -> str:
-    return f"{rate.time.day} {rate.time:%b} {rate.time.year}"

@@ -14,6 +14,7 @@ from typing import Final
 
 from allocation.errors import AllocationError
 from allocation.model import LARGEST_PRICE, SMALLEST_PRICE, PriceSource, Quote
+from allocation.moments import date_text
 
 # Hundredths in which some exchanges quote. Case matters: GBP is a hundred times GBp.
 MINOR_UNITS: Final = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
@@ -108,7 +109,7 @@ def refuse_old(quote: Quote, sessions_missed: int) -> None:
 
 def too_old(quote: Quote, sessions_missed: int) -> DoubtfulPriceError:
     """The refusal of a price that was struck too many sessions ago."""
-    cause = f"the price of {_money(quote)} is of {_day(quote)}, and its exchange has been open on {sessions_missed} days since"
+    cause = f"the price of {_money(quote)} is of {date_text(quote.time)}, and its exchange has been open on {sessions_missed} days since"
     return DoubtfulPriceError(PriceCode.STALE, quote.symbol, cause)
 
 
@@ -122,14 +123,14 @@ def refuse_leap(quote: Quote, known: Iterable[Quote]) -> None:
     if last is None:
         return
     if last.currency != quote.currency:
-        cause = f"the price is {_money(quote)}, but was quoted in {last.currency} on {_day(last)} ({_money(last)})"
+        cause = f"the price is {_money(quote)}, but was quoted in {last.currency} on {date_text(last.time)} ({_money(last)})"
         raise DoubtfulPriceError(PriceCode.CURRENCY, quote.symbol, cause, (quote,))
     ratio = quote.price / last.price
     for times, reading in ((ratio, quote.price / 100), (1 / ratio, quote.price * 100)):
         if _HUNDREDFOLD[0] <= times <= _HUNDREDFOLD[1]:
             cause = (
                 f"it may be in another unit: the price is {_money(quote)} as it stands or "
-                f"{_plain(reading)} {quote.currency} if units were mixed up, and the last close was {_money(last)} on {_day(last)}"
+                f"{_plain(reading)} {quote.currency} if units were mixed up, and the last close was {_money(last)} on {date_text(last.time)}"
             )
             raise DoubtfulPriceError(
                 PriceCode.UNIT_SUSPECT, quote.symbol, cause, (quote, replace(quote, price=reading))
@@ -137,7 +138,7 @@ def refuse_leap(quote: Quote, known: Iterable[Quote]) -> None:
     lowest, highest = next((low, high) for age, low, high in REACH if abs(quote.time - last.time) <= age)
     if not lowest <= ratio <= highest:
         cause = (
-            f"the price jumped from {_money(last)} on {_day(last)} to {_money(quote)} on {_day(quote)}; "
+            f"the price jumped from {_money(last)} on {date_text(last.time)} to {_money(quote)} on {date_text(quote.time)}; "
             "a split, or an error. If the new price is right, confirm it"
         )
         raise DoubtfulPriceError(PriceCode.JUMP, quote.symbol, cause, (quote,))
@@ -145,7 +146,7 @@ def refuse_leap(quote: Quote, known: Iterable[Quote]) -> None:
 
 def way_out(last: Quote | None = None) -> str:
     """What can be done about a price that was refused, as a sentence."""
-    close = f"use the last close of {_day(last)} ({_money(last)}), " if last else ""
+    close = f"use the last close of {date_text(last.time)} ({_money(last)}), " if last else ""
     return f"Refresh later, {close}leave the line out, or enter a price by hand."
 
 
@@ -224,7 +225,3 @@ def _plain(price: Decimal) -> str:
 
 def _money(quote: Quote) -> str:
     return f"{_plain(quote.price)} {quote.currency}"
-
-
-def _day(quote: Quote) -> str:
-    return f"{quote.time.day} {quote.time:%b} {quote.time.year}"

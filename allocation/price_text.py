@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from allocation.errors import listed
 from allocation.model import PriceSource, Quote
+from allocation.moments import age_text, date_text, day_text
 from allocation.ports import QuoteFailure, QuoteFault
 
 OLD_AFTER_SESSIONS = 1  # a fund's price of the day comes hours after the close
@@ -30,11 +31,11 @@ _SHARED_FAULTS = {
 def price_age_text(quote: Quote, now: datetime) -> str:
     """Where a price comes from and when it was struck: "Yahoo, 4 minutes ago", "sample price, 28 Dec 2022"."""
     if quote.source == PriceSource.MANUAL:
-        return f"entered by hand {_day_text(quote, now)}"
+        return f"entered by hand {day_text(quote.time, now)}"
     if quote.source in _NETWORK:
         return f"{_GROUPS[quote.source]}, {age_text(quote.time, now)}"
     label = "sample price" if quote.source == PriceSource.SAMPLE else "file"
-    return f"{label}, {_date_text(quote.time)}"
+    return f"{label}, {date_text(quote.time)}"
 
 
 def prices_line(
@@ -70,7 +71,7 @@ def stale_remark(quotes: Iterable[Quote], sessions: Mapping[str, int]) -> str:
     )
     if not old:
         return ""
-    named = listed(f"{q.symbol} ({_date_text(q.time)}, {sessions[q.symbol]} sessions ago)" for q in old)
+    named = listed(f"{q.symbol} ({date_text(q.time)}, {sessions[q.symbol]} sessions ago)" for q in old)
     return f"Old {'price' if len(old) == 1 else 'prices'}: {named}. Refresh, or enter today's price by hand."
 
 
@@ -79,7 +80,7 @@ def too_old_remark(quotes: Iterable[Quote], sessions: Mapping[str, int]) -> str:
     old = sorted(quotes, key=lambda q: (q.time, q.symbol))
     if not old:
         return ""
-    named = listed(f"{q.symbol} ({_date_text(q.time)}, {sessions[q.symbol]} sessions ago)" for q in old)
+    named = listed(f"{q.symbol} ({date_text(q.time)}, {sessions[q.symbol]} sessions ago)" for q in old)
     it, line = ("it", "line") if len(old) == 1 else ("them", "lines")
     return (
         f"Too old to plan with: {named}. Refresh prices, confirm {it} or enter today's under “Enter a price”, or leave the "
@@ -119,31 +120,9 @@ def _group_text(source: PriceSource, quotes: list[Quote], now: datetime) -> str:
         return f"{name}, {newest}" if newest == oldest else f"{name}, {newest}, the oldest {oldest}"
     if source == PriceSource.MANUAL:
         return f"{len(quotes)} {_GROUPS[source]}"
-    days = Counter(_date_text(time) for time in sorted(times))
+    days = Counter(date_text(time) for time in sorted(times))
     span = " to ".join(dict.fromkeys((next(iter(days)), next(reversed(days)))))
     return f"{len(quotes)} {_GROUPS[source]}, {span}"
-
-
-def _day_text(quote: Quote, now: datetime) -> str:
-    day, today = quote.time.astimezone(now.tzinfo).date(), now.date()
-    if day >= today:
-        return "today"
-    return "yesterday" if day == today - timedelta(days=1) else _date_text(quote.time)
-
-
-def age_text(time: datetime, now: datetime) -> str:
-    """How long ago: "just now", "4 minutes ago", "2 hours ago", and the day when it is longer."""
-    minutes = int((now - time).total_seconds() // 60)
-    if minutes < 1:
-        return "just now"
-    if minutes < 60:
-        return f"{minutes} {'minute' if minutes == 1 else 'minutes'} ago"
-    hours = minutes // 60
-    return f"{hours} {'hour' if hours == 1 else 'hours'} ago" if hours < 24 else _date_text(time)
-
-
-def _date_text(time: datetime) -> str:
-    return f"{time.day} {time:%b} {time.year}"
 
 
 def _sessions_text(quotes: list[Quote], now: datetime, sessions: Mapping[str, int]) -> str:

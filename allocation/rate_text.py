@@ -1,11 +1,12 @@
 """What people read about exchange rates: where one comes from, how old it is, and what is exchanged for what."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from allocation.conversions import Conversion
 from allocation.currencies import Rate, RateOrigin, smallest_unit
+from allocation.moments import age_text, day_text
 from allocation.money import plain
 
 _NAMES = {RateOrigin.YAHOO: "Yahoo", RateOrigin.ECB: "ECB", RateOrigin.SAMPLE: "sample rate"}
@@ -21,8 +22,8 @@ def rate_age(rate: Rate, now: datetime) -> str:
     """Where a rate comes from and when it was struck: "Yahoo, 4 minutes ago", "ECB, 30 Oct 2026, through EUR"."""
     through = f", through {rate.via}" if rate.via else ""
     if rate.source == RateOrigin.MANUAL:
-        return f"entered by hand {_day(rate.time, now)}{through}"
-    return f"{_NAMES[rate.source]}, {_age(rate.time, now)}{through}"
+        return f"entered by hand {day_text(rate.time, now)}{through}"
+    return f"{_NAMES[rate.source]}, {age_text(rate.time, now)}{through}"
 
 
 def amount(money: Decimal, currency: str) -> str:
@@ -50,24 +51,3 @@ def short_sentence(short: Mapping[str, Decimal]) -> str:
 def _six_digits(price: Decimal) -> str:
     """As many digits as dealers quote; the calculation keeps all twelve."""
     return plain(round(price, max(0, 5 - price.adjusted())))
-
-
-def _day(time: datetime, now: datetime) -> str:
-    day, today = time.astimezone(now.tzinfo).date(), now.date()
-    if day >= today:
-        return "today"
-    return "yesterday" if day == today - timedelta(days=1) else _date(time)
-
-
-def _age(time: datetime, now: datetime) -> str:
-    minutes = int((now - time).total_seconds() // 60)
-    if minutes < 1:
-        return "just now"
-    if minutes < 60:
-        return f"{minutes} {'minute' if minutes == 1 else 'minutes'} ago"
-    hours = minutes // 60
-    return f"{hours} {'hour' if hours == 1 else 'hours'} ago" if hours < 24 else _date(time)
-
-
-def _date(time: datetime) -> str:
-    return f"{time.day} {time:%b} {time.year}"

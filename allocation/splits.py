@@ -7,6 +7,7 @@ from typing import Final
 
 from allocation.guard import PriceCode
 from allocation.model import Portfolio, Position, PriceSource, Quote
+from allocation.moments import date_text
 from allocation.money import plain
 from allocation.ports import QuoteFailure, QuoteFault
 from allocation.price_history import Histories, Period, PriceHistory, Split
@@ -93,15 +94,11 @@ def _period_since(day: date, now: datetime) -> Period:
 def _failure(position: Position, split: Split, written: date, fetched: Mapping[str, Quote]) -> QuoteFailure:
     now_perhaps = position.quantity * split.new / split.old
     message = (
-        f"{position.symbol} was split {split} on {_day(split.day)}, and its {plain(position.quantity)} units are those of "
-        f"{_day(written)}: they may be {plain(now_perhaps)} now. Import a newer file; if the quantity is right, confirm the "
+        f"{position.symbol} was split {split} on {date_text(split.day)}, and its {plain(position.quantity)} units are those of "
+        f"{date_text(written)}: they may be {plain(now_perhaps)} now. Import a newer file; if the quantity is right, confirm the "
         "price; or leave the line out."
     )
     quote = fetched[position.symbol]
     return QuoteFailure(
         position.symbol, QuoteFault.UNUSABLE, message, PriceCode.JUMP, readings=(quote,), source=quote.source
     )
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b} {day.year}"

@@ -16,6 +16,7 @@ from allocation.currencies import Rate, RateOrigin, Rates, in_currency
 from allocation.errors import AllocationError
 from allocation.fx_guard import MOST_DAYS_OLD, days_old
 from allocation.model import Portfolio, PriceSource, Quote
+from allocation.moments import date_text
 from allocation.money import plain, to_decimal
 from allocation.pairs import pair_of, pair_symbol
 from allocation.rate_text import amount, conversion_in_words, rate_age, rate_in_words, short_sentence
@@ -141,7 +142,7 @@ def _offer_old(portfolio: Portfolio, rates: Mapping[str, Rate], now: datetime) -
         base, counter = pair_of(symbol) or (code, portfolio.account.currency)
         price = Rates([rate]).price(base, counter)
         quote = Quote(symbol, price, counter, now, PriceSource.MANUAL)
-        text = f"Use {rate_in_words(rate)} of {rate.time.day} {rate.time:%b %Y}"
+        text = f"Use {rate_in_words(rate)} of {date_text(rate.time)}"
         key = f"currencies.confirm.{code}"
         st.button(literal(text), icon=":material/check:", key=key, on_click=_keep_rate, args=(quote,))
 

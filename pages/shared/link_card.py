@@ -12,7 +12,7 @@ from allocation.errors import AllocationError
 from allocation.linking import Link, LinkedAccount, LinkState
 from allocation.links import PAPER
 from allocation.model import Account
-from allocation.price_text import age_text
+from allocation.moments import age_text
 from pages.shared.cache import workbench
 from pages.shared.look import count, literal, money
 from pages.shared.state import remark
