@@ -1,7 +1,6 @@
 """What a log may not say, and what it still says."""
 
 import re
-import secrets
 
 import pytest
 from hypothesis import given
@@ -33,7 +32,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         ("postgresql://ann:pa55@db/evenkeel refused", "pa55"),
         ("PUT /_stcore/upload_file/6d1c7f0e-aaaa-bbbb-cccc-1234567890ab/x", "6d1c7f0e"),
         ("GET /media/0a1b2c3d.csv", "0a1b2c3d"),
-        (f"key {secrets.token_urlsafe(32)}1a", "1a"),
+        (f"key {43 * 'q7'}1a", "1a"),
         ("seed JBSWY3DPEHPK3PXPJBSWY3DP", "JBSWY3DPEHPK3PXPJBSWY3DP"),
         ("recovery k7md-92xq-p4rt did not work", "k7md-92xq-p4rt"),
         ("account Z12345678 has no cash", "Z12345678"),

@@ -197,7 +197,9 @@ def test_a_fresh_sign_in_says_when_it_was(provider: OpenIdProvider) -> None:
 
 
 @pytest.mark.parametrize(
-    "auth_time", [..., None, "now", True, -1, 10**12, in_seconds(-3600)({}), in_seconds(3600)({})], ids=str
+    "auth_time",
+    [..., None, "now", True, -1, 10**12, in_seconds(-3600)({}), in_seconds(3600)({})],
+    ids=["not said", "nothing", "a word", "true", "before time", "far ahead", "an hour old", "an hour ahead"],
 )
 def test_a_sign_in_that_is_not_fresh_does_not_count_as_one(provider: OpenIdProvider, auth_time: object) -> None:
     with pytest.raises(SignInRefusedError):
