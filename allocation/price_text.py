@@ -89,12 +89,15 @@ def too_old_remark(quotes: Iterable[Quote], sessions: Mapping[str, int]) -> str:
 
 
 def currency_remark(quotes: Iterable[Quote], currency: str) -> str:
-    """One sentence naming every price that is of no use to an account in this currency; empty when there is none."""
+    """One sentence naming every price in another currency, for prices without a rate; empty when there is none."""
     foreign = sorted((q for q in quotes if q.currency != currency), key=lambda q: q.symbol)
     if not foreign:
         return ""
     named = listed(f"{q.symbol} ({q.currency})" for q in foreign)
-    return f"Priced in another currency than the account's {currency}: {named}. Enter the price in {currency} by hand."
+    return (
+        f"Priced in another currency than the account's {currency}, and without its rate: {named}. Refresh, or enter the "
+        f"rate, or the price in {currency}, by hand."
+    )
 
 
 def failure_sentences(failures: Mapping[str, QuoteFailure]) -> tuple[str, ...]:

@@ -187,6 +187,6 @@ def _typed_rate(code: str, base: str, typed: str) -> Quote:
 
 @signed_in
 def _keep_rate(quote: Quote) -> None:
-    """Callback: believe a rate that is old, as the user's own."""
+    """Callback: believe a rate that is old or was refused, as the user's own."""
     session = require_session()
     session.store.save_manual_price(session.user.id, replace(quote, time=datetime.now(UTC)))

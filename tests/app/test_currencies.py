@@ -136,7 +136,7 @@ def downloaded(app: AppTest) -> str:
 def test_without_a_rate_there_is_no_plan_until_somebody_enters_one(open_app: OpenApp) -> None:
     app = opened(open_app, REBALANCE, market(rate=""), TARGET)
     assert "No exchange rate for EUR/USD" in app.error[0].value.replace("\\", "")
-    assert "Enter the price in USD by hand" in said(app).replace("\\", "")
+    assert "enter the rate, or the price in USD, by hand" in said(app).replace("\\", "")
 
     app.text_input(key="currencies.rate").input("1.0624")
     button(app, "Save rate").click().run()

@@ -177,7 +177,8 @@ def test_a_price_in_another_currency_without_a_rate_is_no_price_and_says_so() ->
     assert prices.known(["VOD.L"], portfolio(), {}) == {}
     assert not at_hand.rates.knows("GBP", "USD")
     assert currency_remark(at_hand.quotes.values(), "USD") == (
-        "Priced in another currency than the account's USD: VOD.L (GBP). Enter the price in USD by hand."
+        "Priced in another currency than the account's USD, and without its rate: VOD.L (GBP). Refresh, or enter the "
+        "rate, or the price in USD, by hand."
     )
 
 
