@@ -39,7 +39,11 @@ def _unlocking(symbols: tuple[str, ...]) -> Callable[[View, Draft], Draft]:
 
 
 def _more_money(chosen: Choices, way: WayOut) -> Mapping[str, Any]:
-    return {"cash_flow": chosen.cash_flow + way.amount}
+    """Money put in is no withdrawal: where the mode asks for one, its input could not hold it."""
+    flow = chosen.cash_flow + way.amount
+    if chosen.mode == Mode.RAISE_CASH and flow > 0:
+        return {"cash_flow": flow, "mode": Mode.REBALANCE}
+    return {"cash_flow": flow}
 
 
 def _fully(_chosen: Choices, _way: WayOut) -> Mapping[str, Any]:

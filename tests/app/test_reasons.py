@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from allocation.adapters.memory import MemoryStore
+from allocation.choices import Mode
 from allocation.frontier import Over
 from pages.shared.tradeoff import selected_place
 from tests.app.conftest import OpenApp, button, said
@@ -145,4 +146,21 @@ def test_locks_against_a_withdrawal_are_solved_by_one_click(open_desk: OpenDesk)
     button(app, r"Withdraw 200\.00 less").click().run()
 
     assert app.number_input(key="rebalance.main.cash_flow").value == -50
+    assert not app.error
+
+
+def test_money_owed_is_paid_in_by_one_click_whatever_the_mode(open_app: OpenApp) -> None:
+    store = store_with(a_portfolio({"VTI": 8, "BND": 3}, -50), target={"VTI": "0.6", "BND": "0.3"})
+    app = open_page(open_app, "pages/rebalance.py", store, PRICES)
+    app.selectbox(key="rebalance.main.mode").set_value(Mode.RAISE_CASH).run()
+    app.session_state[app.get("data_editor")[0].key] = {
+        "edited_rows": {0: {"locked": True}, 1: {"locked": True}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    app.run()
+
+    button(app, r"Pay 50\.00").click().run()
+
+    assert app.number_input(key="rebalance.main.cash_flow").value == 50
     assert not app.error
