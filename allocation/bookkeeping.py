@@ -65,7 +65,6 @@ class Journal(Protocol):
         """
         ...
 
-
     def alone_of_all(self) -> AbstractContextManager["Turn | None"]:
         """The turn of the installation's one worker while the block lasts; None when another has it."""
         ...

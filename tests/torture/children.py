@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -35,11 +36,11 @@ class Child:
 
     def kill(self) -> bool:
         """Without notice; whether it still lived."""
-        alive = self.process.is_alive()
-        if alive and self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may end by itself just now
+            if self.process.is_alive() and self.process.pid is not None:
+                os.kill(self.process.pid, signal.SIGKILL)
         self.process.join(10)
-        return alive
+        return self.process.exitcode == -signal.SIGKILL
 
     def finish(self, seconds: float = PATIENCE) -> int:
         """Its exit status."""
