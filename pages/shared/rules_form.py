@@ -277,7 +277,13 @@ class _Form:
 
     def _count(self, name: str, label: str) -> int:
         typed = st.number_input(
-            label, step=1, min_value=0, max_value=999, key=self._begin(name), persist_state="session"
+            label,
+            step=1,
+            min_value=0,
+            max_value=999,
+            key=self._begin(name),
+            persist_state="session",
+            placeholder=str(PLAIN.max_trades),
         )
         return PLAIN.max_trades if typed is None else int(typed)
 
