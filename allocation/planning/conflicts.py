@@ -121,13 +121,14 @@ def _money_restraints(facts: Facts) -> Iterator[Restraint]:
         yield Restraint("cash_reserve", (), text, "lower the cash reserve by {}", _less_reserve, rules.cash_reserve)
     for portfolio in sorted(facts.portfolios, key=lambda each: each.account.id):
         if portfolio.cash < 0:
-            account = portfolio.account.id
-            text = f"the cash of {money_text(Fraction(portfolio.cash))} in {account}"
-            yield Restraint("cash", (account,), text, f"pay {{}} into {account}", _more_cash(account), -portfolio.cash)
+            account, name = portfolio.account.id, portfolio.account.name
+            text = f"the cash of {money_text(Fraction(portfolio.cash))} in {name}"
+            yield Restraint("cash", (account,), text, f"pay {{}} into {name}", _more_cash(account), -portfolio.cash)
+    names = {portfolio.account.id: portfolio.account.name for portfolio in facts.portfolios}
     for account, flow in sorted(facts.cash_flows.items()):
         if flow < 0:
-            text = f"the withdrawal of {money_text(-Fraction(flow))} from {account}"
-            remedy = f"withdraw {{}} less from {account}"
+            text = f"the withdrawal of {money_text(-Fraction(flow))} from {names[account]}"
+            remedy = f"withdraw {{}} less from {names[account]}"
             yield Restraint("cash_flow", (account,), text, remedy, _less_withdrawn(account), -flow)
 
 

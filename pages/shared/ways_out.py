@@ -25,7 +25,8 @@ def show_ways_out(view: View, refused: InfeasibleError) -> None:
 
 
 def _button(view: View, way: WayOut, key: str) -> None:
-    label = literal(way.text.replace(f" from {view.account.id}", "").replace(f" into {view.account.id}", ""))
+    name = view.account.name
+    label = literal(way.text.replace(f" from {name}", "").replace(f" into {name}", ""))
     text = f"{label[:1].upper()}{label[1:]}"
     if way.rule == "lock":
         st.button(text, key=key, icon=":material/lock_open:", on_click=edit_draft, args=(_unlocking(way.symbols),))
