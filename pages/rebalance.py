@@ -309,6 +309,7 @@ def show_trades(view: View, plan: TradePlan, chosen: Choices) -> None:
         st.subheader("Trades", anchor=False, width="content")
         st.space("stretch")
         show_downloads(view, plan)
+        st.page_link("pages/orders.py", label="Review as orders", icon=":material/receipt_long:", width="content")
     if not plan.trades:
         st.info(no_trades_text(plan, chosen), icon=":material/check_circle:")
         return
