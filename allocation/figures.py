@@ -34,7 +34,15 @@ TEMPLATE = go.layout.Template(
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "y unified",
-        "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
+        "legend": {
+            "orientation": "h",
+            "xref": "container",  # from the figure's edge: three names in one row need the room above the labels too
+            "x": 0.01,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "xaxis": {"ticksuffix": " %", "rangemode": "tozero", "fixedrange": True, "zeroline": False, "nticks": 6},
         "yaxis": {"automargin": "width", "fixedrange": True, "type": "category", "ticklabelstandoff": 10},
     }

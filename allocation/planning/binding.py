@@ -55,6 +55,6 @@ _BECAUSE = {
     "selling above": "above target and not sold, because of the rule about selling",
     "trade": "off target and inside the band",
     "min_trade_value": "off target by less than the smallest trade would mend",
-    "max_turnover": "off target, with as much traded as max_turnover allows",
-    "max_trades": "off target, with as many trades made as max_trades allows",
+    "max_turnover": "off target, with as much turnover as allowed",
+    "max_trades": "off target, with as many trades as allowed",
 }

@@ -103,10 +103,10 @@ def _restraints(facts: Facts) -> Iterator[Restraint]:
             yield Restraint(name, (), text, f"leave out {text}", _with_rules(**{name: getattr(plain, name)}))
     if rules.taxes.max_tax is not None:
         without = _with_rules(taxes=replace(rules.taxes, max_tax=None))
-        yield Restraint("max_tax", (), "max_tax", "leave out max_tax", without)
+        yield Restraint("max_tax", (), "the limit on tax", "leave out the limit on tax", without)
     if rules.taxes.harvest is not None:
         without = _with_rules(taxes=replace(rules.taxes, harvest=None))
-        yield Restraint("harvest", (), "taxes.harvest", "leave out taxes.harvest", without)
+        yield Restraint("harvest", (), "the losses to harvest", "leave out the losses to harvest", without)
     for name in ("lock", "do_not_sell"):
         for symbol in sorted(getattr(rules, name)):
             yield Restraint(name, (symbol,), f"{name} {symbol}", f"allow selling {symbol}", _unnamed(name, symbol))
@@ -133,11 +133,11 @@ def _money_restraints(facts: Facts) -> Iterator[Restraint]:
 
 
 _PLAIN = {
-    "max_trades": "max_trades",
-    "max_turnover": "max_turnover",
-    "min_trade_value": "min_trade_value",
-    "trade": "trade out_of_band",
-    "outside_target": "outside_target",
+    "max_trades": "the limit on trades",
+    "max_turnover": "the limit on turnover",
+    "min_trade_value": "the smallest trade",
+    "trade": "the rule to trade only what is out of band",
+    "outside_target": "the rule about holdings without a target",
     "selling": "the rule about selling",
     "costs": "costs",
     "half_spreads": "the half-spreads",

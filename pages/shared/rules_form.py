@@ -57,6 +57,7 @@ class _BandKind(StrEnum):
     PERCENT = "Percent of the target"
 
 
+_ASKING = frozenset({Mode.OUT_OF_BAND, Mode.FEWEST_TRADES, Mode.TAX_BUDGET})  # for more than money
 # Rules that are out of sight most of the time, so that a number says how many of them are set.
 _OUT_OF_SIGHT = (
     "reserve",
@@ -84,8 +85,9 @@ def rules_form(view: View) -> Choices:
         least = form.money("min_trade", "Smallest trade", 50.0)
         with st.popover(form.more_label, icon=":material/tune:", width="content", key="rebalance-more-rules"):
             chosen = form.more(Choices(mode, flow, increment, least))
-    with st.container(horizontal=True, vertical_alignment="bottom", key="rebalance-mode"):
-        chosen = form.of_mode(chosen)
+    if mode in _ASKING:  # an empty container would go on showing what another mode had put there
+        with st.container(horizontal=True, vertical_alignment="bottom", key="rebalance-mode"):
+            chosen = form.of_mode(chosen)
     st.caption(_said_of(chosen))
     view.bench.choices = chosen
     return chosen

@@ -49,8 +49,9 @@ def _watch() -> None:
     """Points as they come, until all are there."""
     view = look_up(require_session())
     trace, plan = _current(view.account.id), view.bench.plan
-    if trace is None or plan is None or trace.progress.finished:
-        st.rerun()
+    adopted = st.session_state.pop(_key(view.account.id, "adopted"), False)
+    if adopted or trace is None or plan is None or trace.progress.finished:
+        st.rerun()  # the desk around this fragment has something to say as well
     progress = trace.progress
     done, expected = len(progress.points), max(progress.expected, 1)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -63,9 +64,8 @@ def _watch() -> None:
 def _axis(view: View, chosen: Choices) -> Over:
     """What is budgeted; only what the mode leaves open."""
     free = [over for over in Over if _is_open(over, chosen)]
-    picked = st.segmented_control(
-        "Budget", free, format_func=_LABELS.__getitem__, default=free[0], key=_key(view.account.id, "over")
-    )
+    key = _key(view.account.id, f"over.{'.'.join(free)}")  # what another mode left open is not chosen for this one
+    picked = st.segmented_control("Budget", free, format_func=_LABELS.__getitem__, default=free[0], key=key)
     return picked if picked in free else free[0]
 
 
@@ -160,10 +160,12 @@ def _columns(over: Over, currency: str) -> dict[str, Any]:
 @signed_in
 def _adopt(key: str) -> None:
     """Callback: plan with the budget of the point or row that was selected."""
-    trace = _current(look_up(require_session()).account.id)
+    account_id = look_up(require_session()).account.id
+    trace = _current(account_id)
     index = selected_place(st.session_state.get(key))
     if trace is not None and index is not None and index < len(trace.progress.points):
         choose(_choice_of(trace.progress.points, index, trace.over))
+        st.session_state[_key(account_id, "adopted")] = True
 
 
 def selected_place(answer: object) -> int | None:

@@ -80,7 +80,7 @@ def test_the_trade_off_has_a_point_for_every_number_of_trades_and_marks_todays_p
 
 
 def by_turnover(app: AppTest) -> AppTest:
-    app.session_state["rebalance.main.tradeoff.over"] = Over.TURNOVER
+    app.session_state["rebalance.main.tradeoff.over.trades.turnover"] = Over.TURNOVER
     return traced(opened(app, "tradeoff.tradeoff"))
 
 
@@ -109,7 +109,7 @@ def test_a_turnover_beyond_the_whole_is_a_rule_like_any_other(open_desk: OpenDes
     app.number_input(key="rebalance.main.max_turnover").set_value(300.0).run()
 
     assert app.number_input(key="rebalance.main.max_turnover").value == 300
-    assert "max_turnover" in said(app).replace("\\", "")
+    assert "the limit on turnover" in said(app).replace("\\", "")
 
 
 @pytest.mark.parametrize(

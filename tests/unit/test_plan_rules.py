@@ -97,7 +97,7 @@ def test_a_withdrawal_that_only_lines_inside_their_bands_could_raise_is_refused(
     with pytest.raises(InfeasibleError, match="inside its band") as refused:
         a_plan({"A": 1}, TEN, {"A": 10}, cash_flow=-2, **OUT_OF_BAND)
 
-    assert "leave out trade out_of_band" in str(refused.value)
+    assert "leave out the rule to trade only what is out of band" in str(refused.value)
 
 
 # ── Caps ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -359,7 +359,7 @@ def test_a_conflict_names_what_would_be_enough_to_change():
         a_plan({"A": 1}, prices, held, cash_flow=-90, lock={"A"}, do_not_sell={"B"})
 
     said = str(refused.value)
-    assert "withdraw 40.00 less from main" in said
+    assert "withdraw 40.00 less from Main" in said
     assert "allow selling A" in said
     assert "allow selling B" in said
 
@@ -370,7 +370,7 @@ def test_rules_that_only_together_leave_no_plan_are_named_and_no_others():
         a_plan({"A": 0.5, "B": 0.5}, TEN, {"A": 1, "B": 2}, cash_flow=-25, max_trades=1, do_not_buy={"A"})
 
     assert set(refused.value.culprits) == {"max_trades", "cash_flow", "main"}
-    assert "leave out max_trades" in str(refused.value)
+    assert "leave out the limit on trades" in str(refused.value)
     assert "withdraw 5.00 less" in str(refused.value)
 
 
@@ -401,8 +401,8 @@ def test_a_loss_that_a_purchase_in_another_account_washes_does_not_offset_gains(
         ({"selling": Selling.NEVER}, "A: above target and not sold, because of the rule about selling."),
         ({"band": Band("0.1", None), **OUT_OF_BAND}, "A and B: off target and inside the band."),
         ({"min_trade_value": 170}, "A and B: off target by less than the smallest trade would mend."),
-        ({"max_trades": 0}, "A and B: off target, with as many trades made as max_trades allows."),
-        ({"max_turnover": 0}, "A and B: off target, with as much traded as max_turnover allows."),
+        ({"max_trades": 0}, "A and B: off target, with as many trades as allowed."),
+        ({"max_turnover": 0}, "A and B: off target, with as much turnover as allowed."),
     ],
 )
 def test_a_line_that_a_rule_keeps_off_its_target_is_named_with_the_rule(rules, told):
