@@ -225,7 +225,9 @@ def _add_orders(orders: argparse.ArgumentParser) -> None:
     orders.add_argument("--seconds", type=float, default=300, help="submit: how long to stay with the batch")
     orders.add_argument("--timeout", type=float, default=15, help="how long the broker may take for one answer")
     orders.add_argument("--settle", type=float, default=60, help="how long the broker may take to show an order")
-    orders.add_argument("--embedded", action="store_true", help="work: end when there is nothing to do, or the app is gone")
+    orders.add_argument(
+        "--embedded", action="store_true", help="work: end when there is nothing to do, or the app is gone"
+    )
     orders.set_defaults(command=_orders)
 
 
