@@ -133,7 +133,7 @@ def test_a_harvest_that_the_rules_leave_no_room_for_is_refused_by_name():
         plan_facts(facts(owner, max_trades=0))
 
     assert set(refused.value.culprits) == {"max_trades", "harvest"}
-    assert "leave out taxes.harvest" in str(refused.value)
+    assert "leave out the losses to harvest" in str(refused.value)
 
 
 def test_without_its_sale_the_plan_realises_no_loss():
