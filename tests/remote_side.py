@@ -22,6 +22,10 @@ _LIES: dict[Lie, tuple[str, dict[str, Any]]] = {
 }
 
 
+_PATIENCE = 5.0  # a busy machine is slow
+_HURRY = 0.4  # and a test that waits for nothing should be quick
+
+
 class RemoteSide:
     """A `BrokerSide` over HTTP."""
 
@@ -34,17 +38,26 @@ class RemoteSide:
         self.stand_in = closing.enter_context(StandIn(cash=CASH, held=dict(HELD), prices=dict(PRICES)))
         self.account = self.stand_in.account
         self.broker = RemoteBroker(
-            self.stand_in.url.replace("://", f"://{TOKEN}@"), read_seconds=0.4, order_seconds=0.4
+            self.stand_in.url.replace("://", f"://{TOKEN}@"), read_seconds=_PATIENCE, order_seconds=_PATIENCE
         )
 
     def suffer(self, fault: Fault) -> None:
+        if fault in (Fault.HANG, Fault.DRIP):
+            self._wait(_HURRY)
         self.stand_in.suffer(fault)
 
     def suffer_after(self, fault: AfterFault) -> None:
+        if fault == AfterFault.HANG:
+            self._wait(_HURRY)
         self.stand_in.suffer_after(fault)
 
     def recover(self) -> None:
+        self._wait(_PATIENCE)
         self.stand_in.recover()
+
+    def _wait(self, seconds: float) -> None:
+        wire = self.broker.wire
+        wire._read_seconds = wire._order_seconds = seconds
 
     def lie(self, lie: Lie) -> None:
         what, told = _LIES[lie]
