@@ -125,7 +125,8 @@ def tab(browser: Browser, app: RunningApp, seeded: Seeded, request: pytest.Fixtu
 
 def open_page(tab: Tab, name: str, heading: str) -> None:
     tab.page.get_by_role("link", name=name, exact=True).click()
-    expect(tab.page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    # For a moment the page that goes and the one that comes both stand there.
+    expect(tab.page.get_by_role("heading", name=heading, exact=True).first).to_be_visible()
     settled(tab.page)
 
 
