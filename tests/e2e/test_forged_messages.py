@@ -20,6 +20,8 @@ from allocation.authorisation import Role
 from tests.e2e.running import RunningApp, running_app, settled
 from tests.people import HELD, REFUSALS, WANTED
 
+pytestmark = pytest.mark.browser
+
 PASSWORD = "correct horse battery"
 # The page's own socket, where a script can reach it.
 KEEP_SOCKET = """
