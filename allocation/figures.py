@@ -36,8 +36,7 @@ TEMPLATE = go.layout.Template(
         "hovermode": "y unified",
         "legend": {
             "orientation": "h",
-            "xref": "container",  # from the figure's edge: three names in one row need the room above the labels too
-            "x": 0.01,
+            "x": -0.001,  # left of the plot, if by a hair: then it may use the room above the labels, and stays one row
             "y": 1,
             "xanchor": "left",
             "yanchor": "bottom",
