@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import TypeAlias, cast
 
 import streamlit as st
@@ -25,7 +26,7 @@ from allocation.targets import TargetAllocation
 from allocation.trade_plan import TradePlan
 from allocation.valuation import Valuation, value_portfolio
 from pages.shared import metrics
-from pages.shared.drafts import Bench, bench_of, keep_draft
+from pages.shared.drafts import Bench, bench_of
 from pages.shared.look import literal
 from pages.shared.prices import refused_rates
 from pages.shared.state import remark, require_session, signed_in
@@ -58,9 +59,9 @@ class View:
         """The prices at hand, each in its own currency."""
         return self.at_hand.quotes
 
-    @property
+    @cached_property
     def told(self) -> InBase:
-        """The account in its own currency, with the currencies that have a target as lines."""
+        """The account in its own currency, with the currencies that have a target as lines; worked out once a run."""
         return in_base_currency(self.portfolio, self.quotes, self.at_hand.rates, desk.named_in(self.bench.draft))
 
     @property
@@ -99,9 +100,7 @@ def look_up(session: Session) -> View:
     at_hand, named = known(desk.desk_symbols(portfolio, bench.draft)), desk.named_in(bench.draft)
     why_not_save = session.accounts.why_not(authorisation.Verb.CHANGE_TARGET)
     value = value_portfolio(portfolio, at_hand.quotes, at_hand.rates, named)
-    view = View(portfolio, saved, at_hand, value, bench, datetime.now(UTC), why_not_save)
-    keep_draft(session.user, bench, edited=view.edited)
-    return view
+    return View(portfolio, saved, at_hand, value, bench, now, why_not_save)
 
 
 def first_draft(portfolio: Portfolio, saved: TargetAllocation | None, at_hand: AtHand) -> Draft | None:
