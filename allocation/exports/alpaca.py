@@ -11,8 +11,7 @@ from typing import Final
 from allocation.errors import RulesError, listed
 from allocation.exchanges import ALWAYS_OPEN, exchange_of
 from allocation.exports.decision import Decision, Terms, orders_of
-from allocation.exports.guarded import number
-from allocation.money import decimals
+from allocation.money import decimals, plain
 from allocation.orders import Order, OrderType, TimeInForce
 from allocation.symbols import Venue, spelled
 
@@ -37,13 +36,13 @@ def _body(order: Order) -> dict[str, str]:
     stands = TimeInForce.GOOD_TILL_CANCELLED if _is_coin(order) else order.time_in_force
     body = {
         "symbol": symbol,
-        "qty": number(order.quantity),
+        "qty": plain(order.quantity),
         "side": order.side.value,
         "type": order.type.value,
         "time_in_force": stands.value,
         "client_order_id": order.client_id,
     }
-    return body if order.limit is None else {**body, "limit_price": number(order.limit)}
+    return body if order.limit is None else {**body, "limit_price": plain(order.limit)}
 
 
 def _refuse_currencies(orders: Iterable[Order]) -> None:

@@ -10,7 +10,8 @@ from typing import Final
 
 from allocation.errors import RulesError, listed
 from allocation.exports.decision import Decision, Terms, orders_of
-from allocation.exports.guarded import csv_bytes, number
+from allocation.exports.guarded import csv_bytes
+from allocation.money import plain
 from allocation.orders import Order, OrderType, TimeInForce
 from allocation.symbols import Listing, SpellingError, Venue, listing_of, spelled
 
@@ -42,7 +43,7 @@ def _row(order: Order) -> tuple[str, ...]:
     symbol, exchange = _contract(order.symbol)
     row = (
         order.side.value.upper(),
-        number(order.quantity),
+        plain(order.quantity),
         symbol,
         "STK",
         exchange,
@@ -50,7 +51,7 @@ def _row(order: Order) -> tuple[str, ...]:
         _TIMES[order.time_in_force],
         _TYPES[order.type],
     )
-    return row if order.limit is None else (*row, number(order.limit))
+    return row if order.limit is None else (*row, plain(order.limit))
 
 
 def _contract(symbol: str) -> tuple[str, str]:

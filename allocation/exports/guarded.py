@@ -1,23 +1,16 @@
-"""Numbers and text for files that others open: numbers plain, and text that no spreadsheet takes for a formula."""
+"""Tables for files that others open, with no text in them that a spreadsheet takes for a formula."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
-from allocation.money import plain
 from allocation.report import as_text_cell
-
-
-def number(value: Decimal) -> str:
-    """A number as every reader takes it: no exponent, no thousands separator, no needless zeros."""
-    return plain(value)
 
 
 def csv_bytes(rows: Iterable[Sequence[str]]) -> bytes:
     """Rows as CSV with lines ending in CR LF and no byte order mark, which brokers' readers take for a letter.
 
-    Cells that are no number are guarded; whoever writes them has kept the numbers apart by `number`.
+    Cells that are no number are guarded; whoever writes them has written the numbers by `money.plain`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

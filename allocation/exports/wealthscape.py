@@ -11,7 +11,7 @@ from typing import Final
 
 from allocation.errors import RulesError, listed
 from allocation.exports.decision import Decision, Terms, orders_of
-from allocation.exports.guarded import csv_bytes, number
+from allocation.exports.guarded import csv_bytes
 from allocation.money import decimals, plain
 from allocation.orders import Order, OrderType, TimeInForce
 from allocation.symbols import Venue, spelled
@@ -63,11 +63,11 @@ def _row(order: Order, account: str, terms: Terms) -> tuple[str, ...]:
         account,
         _AUTO,
         _ACTIONS[order.side],
-        number(order.quantity),
+        plain(order.quantity),
         spelled(order.symbol, Venue.FIDELITY),
         price_type,
         _time_of(terms),
-        "" if order.limit is None else number(order.limit),
+        "" if order.limit is None else plain(order.limit),
     )
 
 
